@@ -1,0 +1,113 @@
+"""
+What joins the log lines, calls and events of one request: its correlation id
+and its place in a distributed trace.
+
+The ids travel in one context variable, so that nobody has to pass them on by
+hand. The middleware opens it for each request; outgoing calls and log lines
+read it. Trace ids follow W3C Trace Context (https://www.w3.org/TR/trace-context/).
+"""
+
+import random
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+CORRELATION_HEADER = "X-Correlation-ID"
+TRACE_HEADER = "X-Trace-ID"
+TRACEPARENT_HEADER = "traceparent"
+CALLER_HEADER = "X-Service-Name"
+
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CALLER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_NO_TRACE = "0" * 32
+_NO_SPAN = "0" * 16
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """
+    The ids of what is being done now. ``caller`` is the service that asked, if one did.
+    """
+
+    correlation_id: str
+    trace_id: str
+    span_id: str
+    sampled: bool = True
+    caller: str | None = None
+
+    @property
+    def traceparent(self) -> str:
+        """
+        The ids as a ``traceparent`` header: this span is the parent of the call.
+        """
+        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+
+_current: ContextVar[Correlation | None] = ContextVar("correlation", default=None)
+
+
+def current() -> Correlation | None:
+    """
+    The ids of the request in progress, or None outside of any.
+    """
+    return _current.get()
+
+
+def correlation_id() -> str | None:
+    """
+    The correlation id of the request in progress, or None outside of any.
+    """
+    correlation = _current.get()
+    return None if correlation is None else correlation.correlation_id
+
+
+@contextmanager
+def correlated(correlation: Correlation) -> Iterator[Correlation]:
+    """
+    Everything inside belongs to ``correlation``: a request, a background job, an event.
+    """
+    token = _current.set(correlation)
+    try:
+        yield correlation
+    finally:
+        _current.reset(token)
+
+
+def new(correlation_id: str | None = None) -> Correlation:
+    """
+    Fresh ids, for work that no request started.
+    """
+    return continued(correlation_id, None)
+
+
+def continued(
+    correlation_id: str | None, traceparent: str | None, caller: str | None = None
+) -> Correlation:
+    """
+    The ids that a request brought, each replaced by a fresh one where it is missing or malformed.
+    """
+    if correlation_id is None or not _CORRELATION_ID.fullmatch(correlation_id):
+        correlation_id = str(uuid.uuid4())
+    if caller is not None and not _CALLER.fullmatch(caller):
+        caller = None
+    match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN or not _known_form(match):
+        return Correlation(correlation_id, _random_hex(16), _random_hex(8), caller=caller)
+    sampled = bool(int(match[3], 16) & 1)
+    return Correlation(correlation_id, match[1], _random_hex(8), sampled, caller)
+
+
+def _known_form(match: re.Match[str]) -> bool:
+    """
+    Version 00 ends after its flags; later versions may go on.
+    """
+    return match[4] is None or not match[0].startswith("00")
+
+
+def _random_hex(n_bytes: int) -> str:
+    # Trace ids must be unlike each other, not unguessable: the fast generator will do.
+    return f"{random.getrandbits(n_bytes * 8) or 1:0{n_bytes * 2}x}"
