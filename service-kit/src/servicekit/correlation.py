@@ -30,7 +30,8 @@ _NO_SPAN = "0" * 16
 @dataclass(frozen=True, slots=True)
 class Correlation:
     """
-    The ids of what is being done now. ``caller`` is the service that asked, if one did.
+    The ids of what is being done now. ``caller`` is the service that says it asked, and
+    ``parent_span_id`` the span in which it did, if there are any.
     """
 
     correlation_id: str
@@ -38,6 +39,7 @@ class Correlation:
     span_id: str
     sampled: bool = True
     caller: str | None = None
+    parent_span_id: str | None = None
 
     @property
     def traceparent(self) -> str:
@@ -98,7 +100,7 @@ def continued(
     if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN or not _known_form(match):
         return Correlation(correlation_id, _random_hex(16), _random_hex(8), caller=caller)
     sampled = bool(int(match[3], 16) & 1)
-    return Correlation(correlation_id, match[1], _random_hex(8), sampled, caller)
+    return Correlation(correlation_id, match[1], _random_hex(8), sampled, caller, match[2])
 
 
 def _known_form(match: re.Match[str]) -> bool:

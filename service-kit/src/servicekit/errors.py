@@ -4,9 +4,11 @@ Every error that a client of ours can see descends from here.
 ::
 
     StorefrontError              500  INTERNAL
+    ├── Crash                    500  INTERNAL
     ├── InvalidRequest           422  INVALID_REQUEST
     │   ├── MalformedRequest     400  INVALID_REQUEST
-    │   └── BodyTooLarge         413  INVALID_REQUEST
+    │   ├── BodyTooLarge         413  INVALID_REQUEST
+    │   └── UnservableForm       4xx  INVALID_REQUEST
     ├── AuthError                401  AUTH_ERROR
     ├── Forbidden                403  FORBIDDEN
     ├── NotFound                 404  NOT_FOUND
@@ -30,7 +32,6 @@ is the one place that turns an error into an HTTP answer.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -43,8 +44,8 @@ class StorefrontError(Exception):
     Something went wrong that a client may be told of.
     """
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "INTERNAL"
+    status: int = 500
+    code: str = "INTERNAL"
 
     def __init__(
         self,
@@ -57,6 +58,15 @@ class StorefrontError(Exception):
         self.message = message
         self.details: dict[str, JsonValue] = dict(details or {})
         self.headers: dict[str, str] = dict(headers or {})
+
+
+class Crash(StorefrontError):
+    """
+    A fault of ours: a client is told nothing of it but where to ask.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side. Quote the request id when you ask.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,16 @@ class BodyTooLarge(InvalidRequest):
         self.details["maxBodyBytes"] = max_body_bytes
         # What is left of the body is not read, so the connection cannot be used again.
         self.headers["Connection"] = "close"
+
+
+class UnservableForm(InvalidRequest):
+    """
+    A refusal of the framework's for which there is no error of its own, such as 415.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__("The request cannot be served in this form.")
+        self.status = status
 
 
 class AuthError(StorefrontError):

@@ -1,0 +1,172 @@
+"""
+``create_service()``: what every service's application starts from.
+
+A request passes correlation, request log, error boundary, lifetime, body
+limit, whatever the service adds, and authentication before it meets a route.
+Every route says who may call it; one that does not stops the start.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from pydantic import JsonValue
+from starlette.middleware import Middleware
+
+from servicekit import error_rendering, openapi
+from servicekit.auth import AuthenticationMiddleware, TokenVerifier, undeclared_routes
+from servicekit.errors import StorefrontError
+from servicekit.health import Checks, HealthCheck, Identity, health_router
+from servicekit.lifecycle import Lifecycle
+from servicekit.middleware.body_limit import BodyLimitMiddleware
+from servicekit.middleware.correlation import CorrelationMiddleware
+from servicekit.middleware.error_boundary import ErrorBoundaryMiddleware
+from servicekit.middleware.lifetime import LifetimeMiddleware
+from servicekit.middleware.request_log import RequestLogMiddleware
+from servicekit.settings import ServiceSettings
+from servicekit.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from servicekit.tracing import Tracing
+
+#: Open to everybody and bound to no deadline: a service must be able to say how it is.
+OPEN_PATHS = frozenset(
+    {"/health", "/health/live", "/health/ready", "/metrics", "/docs", "/redoc", "/openapi.json"}
+)
+
+log = structlog.get_logger()
+
+Resource = Callable[[], AbstractAsyncContextManager[object]]
+
+
+def create_service(
+    settings: ServiceSettings,
+    *,
+    title: str,
+    description: str,
+    verifier: TokenVerifier,
+    routers: Sequence[APIRouter] = (),
+    resources: Sequence[Resource] = (),
+    checks: Sequence[HealthCheck] = (),
+    details: Mapping[str, Callable[[], JsonValue]] | None = None,
+    middleware: Sequence[Middleware] = (),
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """
+    An application that does what every service does.
+
+    ``resources`` are entered in order before the first request and left in reverse
+    after the last; ``checks`` and ``details`` show in ``/health``; ``middleware`` stands
+    between the body limit and authentication. Nothing starts before the application does.
+    """
+    lifecycle = Lifecycle()
+    telemetry = telemetry or Telemetry()
+    tracing = _tracing(settings)
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=settings.service_version,
+        lifespan=_lifespan(settings, lifecycle, resources, tracing),
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.lifecycle = lifecycle
+    error_rendering.install(app)
+    openapi.install(app)
+    identity = Identity(settings.service_name, settings.service_version, settings.service_port)
+    app.include_router(health_router(identity, lifecycle, Checks(checks), details or {}))
+    app.include_router(telemetry.router())
+    app.include_router(openapi.docs_router(app))
+    for router in routers:
+        app.include_router(router)
+    _require_declared_access(app)
+    app.user_middleware += [
+        Middleware(CorrelationMiddleware, tracing=tracing),
+        Middleware(RequestLogMiddleware, lifecycle=lifecycle, metrics=telemetry.requests),
+        Middleware(ErrorBoundaryMiddleware),
+        *_guards(settings),
+        *middleware,
+        Middleware(
+            AuthenticationMiddleware,
+            verifier=verifier,
+            anonymous_scopes=settings.anonymous_scopes,
+            open_paths=OPEN_PATHS,
+        ),
+    ]
+    return app
+
+
+def _guards(settings: ServiceSettings) -> list[Middleware]:
+    return [
+        Middleware(
+            LifetimeMiddleware,
+            request_timeout_s=settings.request_timeout_seconds,
+            exempt_paths=OPEN_PATHS,
+        ),
+        Middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes),
+    ]
+
+
+def _tracing(settings: ServiceSettings) -> "Tracing | None":
+    if settings.otel_exporter_otlp_endpoint is None:
+        return None
+    from servicekit.tracing import Tracing  # noqa: PLC0415 - costs time and memory: only where wanted
+
+    return Tracing(
+        service=settings.service_name,
+        version=settings.service_version,
+        endpoint=settings.otel_exporter_otlp_endpoint,
+    )
+
+
+def _lifespan(
+    settings: ServiceSettings,
+    lifecycle: Lifecycle,
+    resources: Sequence[Resource],
+    tracing: "Tracing | None",
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if tracing is not None:
+                stack.callback(tracing.close)
+            await _start(resources, stack, lifecycle)
+            log.info("service.started", version=settings.service_version)
+            yield
+            lifecycle.drain()
+        log.info("service.stopped", uptime_s=round(lifecycle.uptime_s, 1))
+
+    return lifespan
+
+
+async def _start(
+    resources: Sequence[Resource], stack: AsyncExitStack, lifecycle: Lifecycle
+) -> None:
+    try:
+        for resource in resources:
+            await stack.enter_async_context(resource())
+    except StorefrontError as error:
+        log.critical("service.start_refused", reason=error.message)
+        lifecycle.refuse()
+        raise
+    lifecycle.serve()
+
+
+def _require_declared_access(app: FastAPI) -> None:
+    if undeclared := undeclared_routes(app):
+        raise UndeclaredAccess(undeclared)
+
+
+class UndeclaredAccess(Exception):
+    """
+    A route says neither ``requires(...)`` nor ``PUBLIC``: nothing is open by oversight.
+    """
+
+    def __init__(self, routes: Sequence[str]) -> None:
+        super().__init__(
+            f"declare who may call {', '.join(routes)}: "
+            "add requires(...) or PUBLIC from servicekit.auth to the route's dependencies"
+        )

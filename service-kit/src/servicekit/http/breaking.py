@@ -1,0 +1,63 @@
+"""
+The layer that asks the breaker before each attempt, and tells it what became of it.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+
+from servicekit.http.breaker import Breaker
+from servicekit.http.call import Call, call_of
+from servicekit.http.layer import Layer
+
+#: Mistakes of ours: they never reach the upstream, and say nothing about it.
+_OURS = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.PoolTimeout)
+
+
+class Breaking(Layer):
+    """
+    Fails fast while the breaker is open. An upstream fails by not answering in time,
+    by an answer that is no HTTP, and by a 5xx; a refusal (4xx) is a sign of health.
+    """
+
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        *,
+        breaker: Breaker,
+        slow_call_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(inner)
+        self._breaker = breaker
+        self._slow_call_s = slow_call_s
+        self._clock = clock
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        ticket = self._breaker.admit()
+        began_at = self._clock()
+        try:
+            response = await self._inner.handle_async_request(request)
+        except BaseException as error:
+            if self._speaks_against_upstream(error, call_of(request), began_at):
+                self._breaker.failed(ticket, type(error).__name__)
+            else:
+                self._breaker.abandoned(ticket)
+            raise
+        if response.status_code >= 500:
+            self._breaker.failed(ticket, f"status {response.status_code}")
+        else:
+            self._breaker.succeeded(ticket)
+        return response
+
+    def _speaks_against_upstream(self, error: BaseException, call: Call, began_at: float) -> bool:
+        now = self._clock()
+        is_slow = now - began_at >= self._slow_call_s
+        if isinstance(error, asyncio.CancelledError):
+            # The deadline's own timer cancels too; a caller that left says nothing.
+            return is_slow and call.left_s(now) <= 0
+        if isinstance(error, httpx.TimeoutException) and call.is_cut_short:
+            # Otherwise a client could open our breakers by sending tiny deadlines.
+            return is_slow
+        return isinstance(error, httpx.TransportError) and not isinstance(error, _OURS)

@@ -1,0 +1,70 @@
+"""
+What the layers of the pipeline know of the call in progress.
+
+A ``Call`` travels with its request, in ``request.extensions``, from the client
+down to the network and back. Moments are of the monotonic clock, in seconds.
+"""
+
+from dataclasses import dataclass
+
+import httpx
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_EXTENSION = "servicekit.call"
+
+
+@dataclass(slots=True)
+class Call:
+    """
+    One call of a client, with all its attempts.
+    """
+
+    upstream: str
+    method: str
+    is_safe: bool
+    is_keyed: bool
+    started_at: float
+    deadline_at: float
+    attempts: int = 0
+    #: The attempt in progress has not begun to send. Only our own network sets this.
+    is_connecting: bool = False
+    #: Some attempt may have been carried out, without a clear answer.
+    is_in_doubt: bool = False
+    #: It was the call's own deadline that ended it, not a limit of ours.
+    is_cut_short: bool = False
+
+    @property
+    def may_repeat(self) -> bool:
+        """
+        Sending it twice does no more than sending it once.
+        """
+        return self.is_safe or self.is_keyed
+
+    @property
+    def may_have_happened(self) -> bool:
+        """
+        It changes something, and nobody can tell whether it has.
+        """
+        return self.is_in_doubt and not self.is_safe
+
+    def left_s(self, now: float) -> float:
+        """
+        Seconds until the deadline; below zero when it is over.
+        """
+        return self.deadline_at - now
+
+
+def attach(call: Call) -> dict[str, Call]:
+    """
+    The extensions of a request that belongs to ``call``.
+    """
+    return {_EXTENSION: call}
+
+
+def call_of(request: httpx.Request) -> Call:
+    """
+    The call that ``request`` belongs to.
+    """
+    call: Call = request.extensions[_EXTENSION]
+    return call

@@ -1,0 +1,49 @@
+"""
+The outermost handler: what nobody below has rendered is rendered here, and crashes are logged.
+"""
+
+import structlog
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from servicekit.error_rendering import as_storefront_error, render
+from servicekit.errors import StorefrontError
+from servicekit.middleware.lifetime import ClientGone
+
+log = structlog.get_logger()
+
+
+class ErrorBoundaryMiddleware:
+    """
+    Nothing leaves the service but an answer in our shape, or a closed connection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Serve one request.
+        """
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal is_started
+            is_started = is_started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except ClientGone:
+            log.info("request.client_gone")
+        except Exception as error:
+            if not isinstance(error, StorefrontError):
+                log.exception("request.crashed", error=type(error).__name__)
+            if is_started:
+                # Half an answer is out: only a broken connection tells the client so.
+                raise
+            response = render(as_storefront_error(error, Request(scope)), scope)
+            await response(scope, receive, send_and_note)
