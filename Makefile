@@ -1,0 +1,70 @@
+# Every command of the house. `make` alone says what there is.
+# PYTHON=python3.13 make ... chooses the Python that .venv is made with.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+DISTRIBUTIONS := $(patsubst %/src,%,$(wildcard */src))
+OUR_TESTS := $(patsubst %,%/tests,$(DISTRIBUTIONS)) tests
+WORKERS ?= 2
+
+# Brings .venv in step with the lock files; well under a second when it is already.
+BOOTSTRAP = @python="$$(tools/find-python)" && "$$python" -m tools.bootstrap
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	--no-emit-package storefront-servicekit $(if $(UPGRADE),--upgrade) \
+	$(patsubst %,%/pyproject.toml,$(DISTRIBUTIONS)) --group build
+
+.PHONY: help demo clean-data test check lint types format lock coverage clean for-run for-dev
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: for-run ## run the shop here, with SQLite and nothing else; Ctrl-C stops it
+	@exec $(BIN)/python -m tools.demo run --with-parent
+
+clean-data: for-run ## forget everything the demo has stored
+	@$(BIN)/python -m tools.demo clean
+
+test: for-dev ## run every test, with a real PostgreSQL and Redis that need no installing
+	@$(BIN)/python -m pytest -q -n $(WORKERS)
+
+check: lint types test ## everything that must hold before a change goes in
+
+lint: for-dev ## check style, formatting and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --config pyproject.toml
+
+# Each distribution by itself: their test modules share names.
+types: for-dev ## check types, strictly
+	@for folder in $(DISTRIBUTIONS); do \
+		MYPYPATH=$$folder $(BIN)/python -m mypy --explicit-package-bases \
+			--cache-dir .mypy_cache/$$folder $$folder || exit 1; \
+	done
+	@MYPYPATH=. $(BIN)/python -m mypy --explicit-package-bases --cache-dir .mypy_cache/house tools tests
+
+format: for-dev ## put code into the house's form
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+coverage: for-dev ## run every test and show what they leave out; the kit must stay above 95 %
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-branch --cov-report=
+	@$(BIN)/python -m coverage report
+	@$(BIN)/python -m coverage report --include='service-kit/src/*' --fail-under=95 --format=total
+
+lock: for-dev ## bring the lock files in step with the pyprojects (UPGRADE=1: newest versions)
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove .venv and what the tools have cached
+	@rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+for-run:
+	$(BOOTSTRAP) run
+
+for-dev:
+	$(BOOTSTRAP) dev
