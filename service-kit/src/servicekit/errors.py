@@ -131,16 +131,20 @@ class UnservableForm(InvalidRequest):
 
 class AuthError(StorefrontError):
     """
-    Who calls could not be established.
+    Who calls could not be established. ``reason`` is a short code for our logs: no client sees it.
     """
 
     status = 401
     code = "AUTH_ERROR"
 
     def __init__(
-        self, message: str = "Sign in, and send the access token as a bearer token."
+        self,
+        message: str = "Sign in, and send the access token as a bearer token.",
+        *,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+        self.reason = reason
 
 
 class Forbidden(StorefrontError):

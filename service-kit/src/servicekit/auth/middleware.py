@@ -1,0 +1,98 @@
+"""
+Establishes who calls, before anything else of the application runs.
+
+No ``Authorization`` header makes the caller anonymous. A header that is there
+and does not hold is refused, never overlooked: whoever signs in wants to know
+that it did not work.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from servicekit.auth.principals import Principal, acting_as, anonymous
+from servicekit.auth.refusals import refused
+from servicekit.auth.verifier import TokenVerifier
+from servicekit.error_rendering import render
+from servicekit.errors import AuthError, StorefrontError
+
+#: Where in the ASGI scope the caller's kind stands, for the request log.
+SCOPE_KEY: Final = "servicekit.principal"
+_DENIAL: Final = "websocket.http.response"
+_POLICY_VIOLATION: Final = 1008
+
+log = structlog.get_logger()
+
+
+class AuthenticationMiddleware:
+    """
+    Serves each request in the name of its caller (``current_principal()``).
+
+    Raises AuthError or ServiceUnavailable for the layer above to render; a websocket is
+    denied here. On ``open_paths`` everybody is anonymous and no token is looked at.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        verifier: TokenVerifier,
+        anonymous_scopes: Iterable[str],
+        open_paths: Collection[str] = frozenset(),
+    ) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._anonymous = anonymous(anonymous_scopes)
+        self._open_paths = frozenset(open_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Serve one request or websocket.
+        """
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        try:
+            principal = await self._principal(scope)
+        except StorefrontError as error:
+            if isinstance(error, AuthError):
+                log.info("auth.refused", reason=error.reason)
+            if scope["type"] == "http":
+                raise
+            await _deny(error, scope, receive, send)
+            return
+        scope[SCOPE_KEY] = principal.kind
+        with acting_as(principal):
+            await self._app(scope, receive, send)
+
+    async def _principal(self, scope: Scope) -> Principal:
+        if scope["path"] in self._open_paths:
+            return self._anonymous
+        token = _bearer_token(scope)
+        return self._anonymous if token is None else await self._verifier.verify(token)
+
+
+def _bearer_token(scope: Scope) -> str | None:
+    """
+    The token that the request brings, None without any; raises AuthError for any other header.
+    """
+    sent = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not sent:
+        return None
+    if len(sent) > 1:
+        raise refused("several_headers")
+    scheme, _, token = sent[0].partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise refused("scheme")
+    return str(token.lstrip(b" "), "latin-1")
+
+
+async def _deny(error: StorefrontError, scope: Scope, receive: Receive, send: Send) -> None:
+    """
+    Refuse a websocket: with an HTTP answer where the server can give one, else by closing it.
+    """
+    if _DENIAL in scope.get("extensions", {}):
+        await render(error, scope)(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": error.message})
