@@ -1,0 +1,31 @@
+"""
+One way to a service's database, the same on SQLite and PostgreSQL.
+
+``Database`` hands out connections, already inside a transaction, for reading or
+for writing. Tables are SQLAlchemy Core with the column types of ``columns``;
+drivers' errors become ours in ``translation`` and nowhere else.
+"""
+
+from servicekit.database.columns import (
+    NAMING_CONVENTION,
+    Json,
+    UtcDateTime,
+    insert_on,
+    new_metadata,
+)
+from servicekit.database.engine import Database
+from servicekit.database.limits import Limits
+from servicekit.database.translation import UniqueViolation
+from servicekit.database.urls import normalised_url
+
+__all__ = [
+    "NAMING_CONVENTION",
+    "Database",
+    "Json",
+    "Limits",
+    "UniqueViolation",
+    "UtcDateTime",
+    "insert_on",
+    "new_metadata",
+    "normalised_url",
+]

@@ -1,0 +1,162 @@
+"""
+A service's database: connections that are already inside a transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Literal, TypeVar
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from servicekit.database import postgresql, sqlite
+from servicekit.database.limits import Limits
+from servicekit.database.translation import (
+    STATEMENT_FAILED,
+    is_conflict,
+    reaching_the_database,
+    translate,
+)
+from servicekit.database.urls import normalised_url
+from servicekit.errors import ServiceUnavailable
+
+T = TypeVar("T")
+
+#: How often `transact` does its work at most.
+_ATTEMPTS = 5
+#: Reads the file on SQLite as well, which a bare `SELECT 1` does not.
+_PING = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": "SELECT 1"}
+
+
+class Database:
+    """
+    One database of one service, SQLite or PostgreSQL.
+
+    It opens connections when they are needed, and ``aclose`` closes them. What goes wrong on the
+    way to the database or with it is ``ServiceUnavailable``; see ``translation``.
+    """
+
+    dialect: Literal["sqlite", "postgresql"]
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 5,
+        max_overflow: int = 10,
+        application_name: str = "servicekit",
+        limits: Limits | None = None,
+    ) -> None:
+        address = make_url(normalised_url(url))
+        self._limits = limits or Limits()
+        if address.get_backend_name() == "sqlite":
+            self.dialect = "sqlite"
+            self._writer = sqlite.writing_engine(address, self._limits)
+            self._reader = sqlite.reading_engine(
+                address, self._limits, pool_size=pool_size, max_overflow=max_overflow
+            )
+            event.listen(self._reader.sync_engine, "handle_error", translate)
+        else:
+            self.dialect = "postgresql"
+            self._writer = postgresql.writing_engine(
+                address,
+                self._limits,
+                pool_size=pool_size,
+                max_overflow=max_overflow,
+                application_name=application_name,
+            )
+            self._reader = postgresql.reading_engine(self._writer)
+        event.listen(self._writer.sync_engine, "handle_error", translate)
+        self._is_closed = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """
+        A transaction that sees one state of the database, blocks no writer and can change nothing.
+        """
+        async with self._transaction(self._reader) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """
+        A transaction that commits at the end, and rolls back on an error or a cancellation.
+
+        A cancellation that comes while it commits waits for the commit. On SQLite one writer
+        is in at a time; on PostgreSQL rows are locked as its statements say.
+        """
+        async with self._transaction(self._writer) as connection:
+            connection.info.pop(STATEMENT_FAILED, None)
+            yield connection
+            await _to_the_end(_commit(connection))
+
+    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """
+        ``work`` in a transaction as of ``write``, repeated when others were in the way.
+
+        A deadlock, a serialization failure or a busy SQLite file makes it begin again, with pauses
+        of random length, five times in all. ``work`` must touch nothing but the database.
+        """
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(is_conflict),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.01, max=0.2),
+            reraise=True,
+        )
+        return await retrying(self._in_transaction, work)
+
+    async def _in_transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self.write() as connection:
+            return await work(connection)
+
+    async def ping(self) -> None:
+        """
+        Read from the database, or raise ``ServiceUnavailable``: for health checks.
+        """
+        with reaching_the_database():
+            async with asyncio.timeout(self._limits.ping_s), self.read() as connection:
+                await connection.execute(text(_PING[self.dialect]))
+
+    async def aclose(self) -> None:
+        """
+        Close every connection; what is asked later finds the database unavailable.
+        """
+        self._is_closed = True
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        if self._is_closed:
+            raise ServiceUnavailable("the database")
+        async with AsyncExitStack() as stack:
+            with reaching_the_database():
+                connection = await stack.enter_async_context(engine.connect())
+                await connection.begin()
+            yield connection
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    if connection.info.pop(STATEMENT_FAILED, False):
+        # PostgreSQL answers the commit of a failed transaction with a silent rollback, where SQLite
+        # keeps what went well. Another statement makes it say so, unless a savepoint has healed it.
+        await connection.execute(text("SELECT 1"))
+    await connection.commit()
+
+
+async def _to_the_end(work: Coroutine[object, object, None]) -> None:
+    """
+    Do ``work`` even if this task is cancelled meanwhile; the cancellation is raised afterwards.
+    """
+    task = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancellation = error
+    task.result()
+    if cancellation is not None:
+        raise cancellation

@@ -1,0 +1,63 @@
+"""
+PostgreSQL as the kit wants it: one pool, bounded waits, and no round trip to ask whether it lives.
+
+A pre-ping would cost a transaction of its own at each checkout. The driver learns at once when
+the server closes a connection, so asking the driver is free and covers restarts and failovers.
+A network that swallows packets is covered by the command timeout.
+"""
+
+from sqlalchemy import URL, event, exc
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from servicekit.database.limits import Limits
+
+_RECYCLE_AFTER_S = 1800
+#: The client gives up this much later than the server, whose own timeout says more.
+_CLIENT_GRACE_S = 3.0
+
+
+def writing_engine(
+    url: URL, limits: Limits, *, pool_size: int, max_overflow: int, application_name: str
+) -> AsyncEngine:
+    """
+    An engine whose transactions are those of PostgreSQL's default, READ COMMITTED.
+    """
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=limits.pool_s,
+        pool_recycle=_RECYCLE_AFTER_S,
+        hide_parameters=True,  # values may be personal, and errors are logged
+        connect_args={
+            "timeout": limits.connect_s,
+            "command_timeout": limits.statement_s + _CLIENT_GRACE_S if limits.statement_s else None,
+            "server_settings": {
+                "application_name": application_name,
+                "statement_timeout": _milliseconds(limits.statement_s),
+                "lock_timeout": _milliseconds(limits.lock_s),
+                "idle_in_transaction_session_timeout": _milliseconds(limits.idle_in_transaction_s),
+                "jit": "off",  # compiling short statements costs more than it saves
+            },
+        },
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def reading_engine(writing: AsyncEngine) -> AsyncEngine:
+    """
+    The same pool, for transactions that see one state of the database and cannot change it.
+    """
+    return writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _refuse_closed(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    # The pool answers this error by opening a new connection in place of the closed one.
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

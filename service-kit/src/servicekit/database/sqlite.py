@@ -1,0 +1,87 @@
+"""
+SQLite as the kit wants it: a file in WAL mode, one writer at a time, readers beside it.
+
+There are two pools. The writing one has a single connection, so writers of this process wait
+for their turn in order and in asyncio, and not in SQLite's own loop of sleeps, which is unfair
+and starves some of fifty. The reading one cannot write at all. Writers of other processes are
+met by ``BEGIN IMMEDIATE`` and the busy timeout: a transaction gets its lock when it begins, or not.
+
+``synchronous=FULL``: an acknowledged write survives the loss of power too. With ``NORMAL`` it
+would survive only the death of the process; the difference measured 0.4 ms a commit.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from servicekit.database.limits import Limits
+
+
+def writing_engine(url: URL, limits: Limits, *, foreign_keys: bool = True) -> AsyncEngine:
+    """
+    An engine with one connection, whose transactions hold the write lock from their beginning.
+    """
+    engine = _engine(url, limits, pool_size=1, max_overflow=0)
+    event.listen(
+        engine.sync_engine,
+        "connect",
+        _pragmas(
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
+        ),
+    )
+    event.listen(engine.sync_engine, "begin", _statement("BEGIN IMMEDIATE"))
+    return engine
+
+
+def reading_engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: int) -> AsyncEngine:
+    """
+    An engine whose transactions see one state of the database and cannot change it.
+    """
+    engine = _engine(url, limits, pool_size=pool_size, max_overflow=max_overflow)
+    # WAL here as well: whoever opens a new file first, readers must not block writers.
+    event.listen(engine.sync_engine, "connect", _pragmas("journal_mode=WAL", "query_only=ON"))
+    event.listen(engine.sync_engine, "begin", _statement("BEGIN"))
+    return engine
+
+
+def _engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=limits.pool_s,
+        hide_parameters=True,  # values may be personal, and errors are logged
+        # `isolation_level=None`: the driver begins nothing by itself; the events below do.
+        connect_args={"timeout": limits.lock_s, "isolation_level": None},
+    )
+    event.listen(engine.sync_engine, "do_connect", _with_parent_folder)
+    return engine
+
+
+def _with_parent_folder(
+    _dialect: object, _record: object, arguments: list[str], _options: dict[str, Any]
+) -> None:
+    Path(arguments[0]).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _pragmas(*settings: str) -> Callable[[DBAPIConnection, object], None]:
+    def configure(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        for setting in settings:
+            cursor.execute(f"PRAGMA {setting}")
+        cursor.close()
+
+    return configure
+
+
+def _statement(sql: str) -> Callable[[Connection], None]:
+    def execute(connection: Connection) -> None:
+        connection.exec_driver_sql(sql)
+
+    return execute
