@@ -66,12 +66,17 @@ class Attempt(Layer):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call = call_of(request)
         left_s = call.left_s(self._clock())
+        if left_s <= 0:
+            call.is_cut_short = True
+            raise httpx.PoolTimeout("the deadline passed before the attempt began")
         call.attempts += 1
         call.is_connecting = False
+        call.status = None
         request.headers[DEADLINE_HEADER] = str(max(1, int(left_s * 1000)))
         is_clear = False
         try:
             response = await self._within(min(self._limit_s, left_s), request)
+            call.status = response.status_code
             is_clear = response.status_code < 500
         except TimeoutError as reason:
             call.is_cut_short = left_s <= self._limit_s
@@ -94,15 +99,17 @@ class Attempt(Layer):
         stream = response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
             raise TypeError("an asynchronous network gives asynchronous bodies")
-        body = bytearray()
+        chunks: list[bytes] = []
+        size_bytes = 0
         try:
             async for chunk in stream:
-                body += chunk
-                if len(body) > self._max_response_bytes:
+                size_bytes += len(chunk)
+                if size_bytes > self._max_response_bytes:
                     raise AnswerTooLarge(f"more than {self._max_response_bytes} bytes")
+                chunks.append(chunk)
         finally:
             await stream.aclose()
-        return bytes(body)
+        return b"".join(chunks)
 
 
 def body_of(response: httpx.Response) -> bytes:

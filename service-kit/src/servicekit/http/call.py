@@ -27,6 +27,8 @@ class Call:
     started_at: float
     deadline_at: float
     attempts: int = 0
+    #: Of the last attempt's answer, if there was one.
+    status: int | None = None
     #: The attempt in progress has not begun to send. Only our own network sets this.
     is_connecting: bool = False
     #: Some attempt may have been carried out, without a clear answer.

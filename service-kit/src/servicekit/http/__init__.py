@@ -1,0 +1,28 @@
+"""
+Outgoing calls: one client for each upstream, one pipeline for each client.
+
+Nothing outside this package imports httpx or aiohttp. ``pipeline`` lists the
+layers; ``client`` is where callers begin, ``network`` is where bytes leave.
+"""
+
+from servicekit.http.addresses import segment
+from servicekit.http.breaker import Breaker, Snapshot, State, Transition
+from servicekit.http.client import ServiceClient
+from servicekit.http.observer import CallEnded, CallOutcome, Observer, Retry
+from servicekit.http.policy import Policy
+from servicekit.http.reply import Reply
+
+__all__ = [
+    "Breaker",
+    "CallEnded",
+    "CallOutcome",
+    "Observer",
+    "Policy",
+    "Reply",
+    "Retry",
+    "ServiceClient",
+    "Snapshot",
+    "State",
+    "Transition",
+    "segment",
+]

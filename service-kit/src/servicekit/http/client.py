@@ -1,0 +1,257 @@
+"""
+The client of one upstream: what services use to call each other.
+
+Adapters wrap it and give typed results; they are also the only ones who see
+paths and bodies. What may go wrong is told by the errors of ``servicekit.errors``:
+
+- ``UpstreamRefused``: the answer was a 4xx.
+- ``UpstreamFailed``: it did not happen, or was safe to ask.
+- ``OutcomeUnknown``: a write that may have happened; ask again with the same key.
+- ``CircuitOpen``, ``Overloaded``, ``DeadlineExceeded``: it was not tried, or not long enough.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+
+import httpx
+
+from servicekit import deadline
+from servicekit.errors import StorefrontError
+from servicekit.http.addresses import Addresses, Params
+from servicekit.http.attempt import body_of
+from servicekit.http.breaker import Breaker
+from servicekit.http.call import SAFE_METHODS, Call
+from servicekit.http.network import Network
+from servicekit.http.observer import Observer
+from servicekit.http.pipeline import pipeline
+from servicekit.http.policy import DEFAULT_POLICY, Policy
+from servicekit.http.reply import Reply
+from servicekit.http.requests import (
+    IDEMPOTENCY_HEADER,
+    Body,
+    body_from,
+    headers_for,
+    request_of,
+)
+from servicekit.http.translation import error_of_failure, error_of_response
+from servicekit.http.watching import watched
+
+#: Opens a span around a call, given the upstream and the method.
+Span = Callable[[str, str], AbstractContextManager[None]]
+
+
+class ServiceClient:
+    """
+    Calls one upstream within the bounds of ``policy``, and closes ``network`` when it is closed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        caller: str,
+        policy: Policy = DEFAULT_POLICY,
+        authorize: Callable[[], Awaitable[str]] | None = None,
+        observer: Observer | None = None,
+        span: Span | None = None,
+        network: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self._caller = caller
+        self._addresses = Addresses(base_url)
+        self._total_timeout_s = policy.total_timeout_s
+        self._observer = observer
+        self._span = span
+        self._clock = clock
+        self.breaker = Breaker(
+            name,
+            threshold=policy.breaker_threshold,
+            open_for_s=policy.breaker_open_for_s,
+            max_probes=policy.breaker_max_probes,
+            successes_to_close=policy.breaker_successes_to_close,
+            on_transition=observer.breaker_changed if observer is not None else None,
+            clock=clock,
+        )
+        self._pipeline = pipeline(
+            network
+            or Network(max_connections=policy.max_in_flight, keep_alive_s=policy.keep_alive_s),
+            policy=policy,
+            breaker=self.breaker,
+            authorize=authorize,
+            on_retry=observer.retrying if observer is not None else None,
+            clock=clock,
+            sleep=sleep,
+        )
+
+    async def get(
+        self,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """
+        Read. Repeated by itself where that helps.
+        """
+        return await self._call("GET", path, params=params, headers=headers)
+
+    async def post(
+        self,
+        path: str,
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """
+        Write. Sent once, or up to ``max_attempts`` times with an idempotency key.
+        """
+        return await self._call(
+            "POST",
+            path,
+            params=params,
+            headers=headers,
+            body=body_from(json, form),
+            key=idempotency_key,
+        )
+
+    async def put(
+        self,
+        path: str,
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """
+        As ``post``.
+        """
+        return await self._call(
+            "PUT",
+            path,
+            params=params,
+            headers=headers,
+            body=body_from(json, form),
+            key=idempotency_key,
+        )
+
+    async def patch(
+        self,
+        path: str,
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """
+        As ``post``.
+        """
+        return await self._call(
+            "PATCH",
+            path,
+            params=params,
+            headers=headers,
+            body=body_from(json, form),
+            key=idempotency_key,
+        )
+
+    async def delete(
+        self,
+        path: str,
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """
+        As ``post``.
+        """
+        return await self._call(
+            "DELETE",
+            path,
+            params=params,
+            headers=headers,
+            body=body_from(json, form),
+            key=idempotency_key,
+        )
+
+    async def aclose(self) -> None:
+        """
+        Close the connections. Calls in progress fail.
+        """
+        await self._pipeline.aclose()
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        key: str | None = None,
+    ) -> Reply:
+        url = self._addresses.of(path, params)
+        with nullcontext() if self._span is None else self._span(self.name, method):
+            outgoing = headers_for(
+                method,
+                body,
+                host=self._addresses.host,
+                caller=self._caller,
+                key=key,
+                given=headers,
+            )
+            call = self._begin(method, is_keyed=IDEMPOTENCY_HEADER in outgoing)
+            return await self._exchange(call, request_of(call, url, outgoing, body))
+
+    def _begin(self, method: str, *, is_keyed: bool) -> Call:
+        now = self._clock()
+        left_s = deadline.remaining_s()
+        total_s = self._total_timeout_s if left_s is None else min(left_s, self._total_timeout_s)
+        return Call(
+            upstream=self.name,
+            method=method,
+            is_safe=method in SAFE_METHODS,
+            is_keyed=is_keyed,
+            started_at=now,
+            deadline_at=now + total_s,
+        )
+
+    async def _exchange(self, call: Call, request: httpx.Request) -> Reply:
+        if self._observer is None:
+            return await self._send(call, request)
+        with watched(self._observer, call, self._clock):
+            return await self._send(call, request)
+
+    async def _send(self, call: Call, request: httpx.Request) -> Reply:
+        try:
+            response = await self._pipeline.handle_async_request(request)
+        except (httpx.HTTPError, StorefrontError) as failure:
+            error = error_of_failure(call, failure)
+            if error is failure:
+                raise
+            raise error from failure
+        refusal = error_of_response(call, response)
+        if refusal is not None:
+            raise refusal
+        return Reply(
+            upstream=self.name,
+            status=response.status_code,
+            headers=response.headers,
+            content=body_of(response),
+            elapsed_s=self._clock() - call.started_at,
+            is_safe=call.is_safe,
+        )

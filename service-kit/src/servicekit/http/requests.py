@@ -1,0 +1,109 @@
+"""
+What a client sends: a body without rounding, under headers that say who asks and for whom.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import httpx
+import orjson
+
+from servicekit import correlation
+from servicekit.correlation import CALLER_HEADER, CORRELATION_HEADER, TRACEPARENT_HEADER
+from servicekit.http.call import SAFE_METHODS, Call, attach
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+_KEY = re.compile(r"[!-~]{1,255}")
+_ACCEPT_JSON = ("Accept", "application/json")
+#: Each hop has its own of these, or they are made from the body.
+_NEVER_PASSED_ON = frozenset(
+    {"connection", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+    | {"content-length", "content-type", "cookie"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """
+    The bytes of a request, and what they are.
+    """
+
+    content: bytes
+    media_type: str
+
+
+def body_from(json: object, form: Mapping[str, str] | None) -> Body | None:
+    """
+    A body of either kind, or none. A ``Decimal`` in JSON is written as a string, never as a float.
+    """
+    if json is not None and form is not None:
+        raise ValueError("a request has one body: json or form")
+    if json is not None:
+        return Body(orjson.dumps(json, default=_as_json), "application/json")
+    if form is not None:
+        return Body(urlencode(form).encode("ascii"), "application/x-www-form-urlencoded")
+    return None
+
+
+def headers_for(
+    method: str,
+    body: Body | None,
+    *,
+    host: str,
+    caller: str,
+    key: str | None,
+    given: Mapping[str, str] | None,
+) -> httpx.Headers:
+    """
+    What is ours to say, and what is ``given`` besides; names are matched in any case.
+    """
+    ids = correlation.current() or correlation.new()
+    headers = [
+        ("Host", host),
+        (CORRELATION_HEADER, ids.correlation_id),
+        (TRACEPARENT_HEADER, ids.traceparent),
+        (CALLER_HEADER, caller),
+        ("Accept-Encoding", "identity"),
+    ]
+    if body is not None:
+        headers.append(("Content-Type", body.media_type))
+        headers.append(("Content-Length", str(len(body.content))))
+    elif method not in SAFE_METHODS:
+        headers.append(("Content-Length", "0"))
+    if key is not None:
+        headers.append((IDEMPOTENCY_HEADER, _checked(key)))
+    return httpx.Headers(_with_given(headers, given) if given else [*headers, _ACCEPT_JSON])
+
+
+def request_of(
+    call: Call, url: httpx.URL, headers: httpx.Headers, body: Body | None
+) -> httpx.Request:
+    """
+    The request of ``call``, which can be sent more than once.
+    """
+    # A ready stream keeps httpx from preparing headers, which takes longer than all the rest.
+    stream = httpx.ByteStream(body.content if body is not None else b"")
+    return httpx.Request(call.method, url, headers=headers, stream=stream, extensions=attach(call))
+
+
+def _with_given(ours: list[tuple[str, str]], given: Mapping[str, str]) -> list[tuple[str, str]]:
+    taken = {name.lower() for name, _ in ours} | _NEVER_PASSED_ON
+    theirs = [(name, value) for name, value in given.items() if name.lower() not in taken]
+    says_what_it_accepts = any(name.lower() == "accept" for name, _ in theirs)
+    return ours + theirs if says_what_it_accepts else [*ours, _ACCEPT_JSON, *theirs]
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError("an idempotency key has 1-255 visible ASCII characters")
+    return key
+
+
+def _as_json(value: object) -> str:
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    raise TypeError(f"cannot be written as JSON: {type(value).__name__}")

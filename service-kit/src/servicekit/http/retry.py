@@ -1,0 +1,163 @@
+"""
+The layer that tries again, where that is safe, useful, in time and paid for.
+
+The first attempt is made directly: tenacity, which takes as long to set up as
+all other layers together, comes into play when it has failed.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState
+from tenacity.wait import wait_random_exponential
+
+from servicekit.http.budget import RetryBudget
+from servicekit.http.call import Call, call_of
+from servicekit.http.layer import Layer
+from servicekit.http.observer import Retry
+
+#: What a network reports of itself or of the other end. The rest are mistakes of ours.
+_WORTH_REPEATING = (
+    httpx.TimeoutException,
+    httpx.NetworkError,
+    httpx.RemoteProtocolError,
+)
+_UNAVAILABLE = frozenset({502, 503, 504})
+_TOO_MANY = 429
+
+
+class Retrying(Layer):
+    """
+    Repeats safe and keyed calls, at most ``max_attempts`` attempts in all.
+    """
+
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        *,
+        max_attempts: int,
+        backoff_base_s: float,
+        backoff_max_s: float,
+        budget: RetryBudget,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        on_retry: Callable[[Retry], None] | None = None,
+    ) -> None:
+        super().__init__(inner)
+        self._max_attempts = max_attempts
+        self._full_jitter = wait_random_exponential(multiplier=backoff_base_s, max=backoff_max_s)
+        self._budget = budget
+        self._clock = clock
+        self._sleep = sleep
+        self._on_retry = on_retry
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._budget.deposit()
+        call = call_of(request)
+        if not call.may_repeat:
+            return await self._inner.handle_async_request(request)
+        try:
+            response = await self._inner.handle_async_request(request)
+        except _WORTH_REPEATING as error:
+            return await self._repeat(request, error)
+        if not _is_worth_repeating(response):
+            return response
+        return await self._repeat(request, response)
+
+    async def _repeat(
+        self, request: httpx.Request, first: httpx.Response | Exception
+    ) -> httpx.Response:
+        """
+        Let tenacity take over, with the first attempt as it went.
+        """
+        outcomes = [first]
+
+        async def attempt() -> httpx.Response:
+            if not outcomes:
+                return await self._inner.handle_async_request(request)
+            outcome = outcomes.pop()
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        return await self._policy_for(call_of(request))(attempt)
+
+    def _policy_for(self, call: Call) -> AsyncRetrying:
+        def wait_s(state: RetryCallState) -> float:
+            return max(self._full_jitter(state), _retry_after_s(_response(state)) or 0.0)
+
+        def must_stop(state: RetryCallState) -> bool:
+            return (
+                state.attempt_number >= self._max_attempts
+                or state.upcoming_sleep >= call.left_s(self._clock())
+                # Last, so that nothing is paid for a retry that is not made.
+                or not self._budget.withdraw()
+            )
+
+        def announce(state: RetryCallState) -> None:
+            if self._on_retry is not None:
+                self._on_retry(
+                    Retry(call.upstream, call.method, call.attempts, state.upcoming_sleep)
+                )
+
+        return AsyncRetrying(
+            retry=_has_failed,
+            wait=wait_s,
+            stop=must_stop,
+            before_sleep=announce,
+            sleep=self._sleep,
+            retry_error_callback=_as_it_went,
+        )
+
+
+def _has_failed(state: RetryCallState) -> bool:
+    if state.outcome is not None and state.outcome.failed:
+        return isinstance(state.outcome.exception(), _WORTH_REPEATING)
+    response = _response(state)
+    return response is not None and _is_worth_repeating(response)
+
+
+def _as_it_went(state: RetryCallState) -> httpx.Response:
+    if state.outcome is None:
+        raise RuntimeError("no attempt was made")
+    response: httpx.Response = state.outcome.result()
+    return response
+
+
+def _response(state: RetryCallState) -> httpx.Response | None:
+    if state.outcome is None or state.outcome.failed:
+        return None
+    return _as_it_went(state)
+
+
+def _is_worth_repeating(response: httpx.Response) -> bool:
+    if response.status_code == _TOO_MANY:
+        return _retry_after_s(response) is not None
+    return response.status_code in _UNAVAILABLE
+
+
+def _retry_after_s(response: httpx.Response | None) -> float | None:
+    """
+    How long the upstream asks to be left alone: seconds, or a date.
+    """
+    asked = None if response is None else response.headers.get("Retry-After")
+    if response is None or asked is None:
+        return None
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    until = _date(asked)
+    if until is None:
+        return None
+    # Both dates are of the upstream's clock, where it gives them.
+    now = _date(response.headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,117 @@
+"""
+The one seam where what httpx says becomes an error of ours.
+
+The question that decides: may a write have happened? If so it is
+``OutcomeUnknown``, whatever came last: an open breaker or a rate limit that
+meets the second attempt says nothing about what the first one did.
+"""
+
+from collections.abc import Mapping
+
+import httpx
+import orjson
+from pydantic import JsonValue
+
+from servicekit.errors import (
+    DeadlineExceeded,
+    OutcomeUnknown,
+    StorefrontError,
+    UpstreamError,
+    UpstreamFailed,
+    UpstreamRefused,
+)
+from servicekit.http.attempt import body_of
+from servicekit.http.call import Call
+
+#: How much of a refusal is kept.
+MAX_FACTS_BYTES = 16 * 1024
+_MAX_TEXT = 500
+
+#: Said by whoever guards the door, before anybody looks up what the key has done already.
+_AT_THE_DOOR = frozenset({401, 403, 407, 408, 421, 425, 429})
+_PROBLEM = "application/problem+json"
+_PROBLEM_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code"})
+
+
+def error_of_failure(call: Call, failure: httpx.HTTPError | StorefrontError) -> StorefrontError:
+    """
+    The error that a caller sees when no answer came.
+    """
+    if call.may_have_happened:
+        return OutcomeUnknown(call.upstream)
+    if isinstance(failure, StorefrontError):
+        return failure
+    if call.is_cut_short and isinstance(failure, httpx.TimeoutException):
+        return DeadlineExceeded(after_s=call.deadline_at - call.started_at, upstream=call.upstream)
+    return UpstreamFailed(call.upstream)
+
+
+def error_of_response(call: Call, response: httpx.Response) -> StorefrontError | None:
+    """
+    The error that a caller sees when the answer is a bad one, or None for a good one.
+    """
+    status = response.status_code
+    if status < 400:
+        return None
+    if status >= 500 or (status in _AT_THE_DOOR and call.may_have_happened):
+        return error_of_failure(call, httpx.RemoteProtocolError(f"status {status}"))
+    return _refusal(call.upstream, response)
+
+
+def error_of_garbage(upstream: str, *, is_safe: bool) -> UpstreamError:
+    """
+    The answer was good by its status, and nobody can read it.
+    """
+    return UpstreamFailed(upstream) if is_safe else OutcomeUnknown(upstream)
+
+
+def _refusal(upstream: str, response: httpx.Response) -> UpstreamRefused:
+    said = _facts_in(response)
+    code, reason = said.pop("code", None), said.pop("reason", None)
+    facts = said.pop("facts", None)
+    return UpstreamRefused(
+        upstream,
+        status=response.status_code,
+        code=_text(code),
+        reason=_text(reason),
+        facts=facts if isinstance(facts, dict) else None,
+    )
+
+
+def _facts_in(response: httpx.Response) -> dict[str, JsonValue]:
+    """
+    Code, reason and facts, from our own shape of errors or from problem+json (RFC 9457).
+    """
+    body = body_of(response)
+    if len(body) > MAX_FACTS_BYTES:
+        return {}
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    if response.headers.get("Content-Type", "").startswith(_PROBLEM):
+        return _facts_in_problem(said)
+    error = said.get("error")
+    if not isinstance(error, dict):
+        return {}
+    return {
+        "code": error.get("code"),
+        "reason": error.get("message"),
+        "facts": error.get("details"),
+    }
+
+
+def _facts_in_problem(said: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    details = said.get("details")
+    extras = {name: value for name, value in said.items() if name not in _PROBLEM_MEMBERS}
+    return {
+        "code": said.get("code") or said.get("type"),
+        "reason": said.get("detail") or said.get("title"),
+        "facts": details if isinstance(details, dict) else extras,
+    }
+
+
+def _text(value: JsonValue) -> str | None:
+    return value[:_MAX_TEXT] if isinstance(value, str) else None
