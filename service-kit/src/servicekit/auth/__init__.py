@@ -15,7 +15,7 @@ spot, with keys that it holds for a while. A request's way through here::
 from servicekit.auth.access import PUBLIC, Guarded, Requirement, requires, undeclared_routes
 from servicekit.auth.jwks import JwksKeys
 from servicekit.auth.keys import KeySource, PublicKey, StaticKeys, UnknownKey
-from servicekit.auth.middleware import AuthenticationMiddleware
+from servicekit.auth.middleware import AuthenticationMiddleware, Verifier
 from servicekit.auth.principals import (
     Kind,
     Principal,
@@ -43,6 +43,7 @@ __all__ = [
     "StaticKeys",
     "TokenVerifier",
     "UnknownKey",
+    "Verifier",
     "acting_as",
     "anonymous",
     "current_principal",

@@ -7,14 +7,13 @@ that it did not work.
 """
 
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.auth.principals import Principal, acting_as, anonymous
 from servicekit.auth.refusals import refused
-from servicekit.auth.verifier import TokenVerifier
 from servicekit.error_rendering import render
 from servicekit.errors import AuthError, StorefrontError
 
@@ -24,6 +23,18 @@ _DENIAL: Final = "websocket.http.response"
 _POLICY_VIOLATION: Final = 1008
 
 log = structlog.get_logger()
+
+
+class Verifier(Protocol):
+    """
+    Tells who a token belongs to: a TokenVerifier, or what asks more than that does.
+    """
+
+    async def verify(self, token: str) -> Principal:
+        """
+        The caller that ``token`` belongs to; raises AuthError or ServiceUnavailable.
+        """
+        ...
 
 
 class AuthenticationMiddleware:
@@ -37,7 +48,7 @@ class AuthenticationMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        verifier: TokenVerifier,
+        verifier: Verifier,
         anonymous_scopes: Iterable[str],
         open_paths: Collection[str] = frozenset(),
     ) -> None:
