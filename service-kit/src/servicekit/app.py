@@ -6,7 +6,7 @@ limit, whatever the service adds, and authentication before it meets a route.
 Every route says who may call it; one that does not stops the start.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from pydantic import JsonValue
 from starlette.middleware import Middleware
 
 from servicekit import error_rendering, openapi
-from servicekit.auth import AuthenticationMiddleware, TokenVerifier, undeclared_routes
+from servicekit.auth import AuthenticationMiddleware, Verifier, undeclared_routes
+from servicekit.docs import docs_router
 from servicekit.errors import StorefrontError
 from servicekit.health import Checks, HealthCheck, Identity, health_router
 from servicekit.lifecycle import Lifecycle
@@ -46,12 +47,13 @@ def create_service(
     *,
     title: str,
     description: str,
-    verifier: TokenVerifier,
+    verifier: Verifier,
     routers: Sequence[APIRouter] = (),
     resources: Sequence[Resource] = (),
     checks: Sequence[HealthCheck] = (),
     details: Mapping[str, Callable[[], JsonValue]] | None = None,
     middleware: Sequence[Middleware] = (),
+    open_paths: Collection[str] = (),
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """
@@ -59,7 +61,8 @@ def create_service(
 
     ``resources`` are entered in order before the first request and left in reverse
     after the last; ``checks`` and ``details`` show in ``/health``; ``middleware`` stands
-    between the body limit and authentication. Nothing starts before the application does.
+    between the body limit and authentication. On ``open_paths`` no bearer token is looked at:
+    they authenticate in a way of their own. Nothing starts before the application does.
     """
     lifecycle = Lifecycle()
     telemetry = telemetry or Telemetry()
@@ -70,6 +73,7 @@ def create_service(
         version=settings.service_version,
         lifespan=_lifespan(settings, lifecycle, resources, tracing),
         redirect_slashes=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -79,7 +83,7 @@ def create_service(
     identity = Identity(settings.service_name, settings.service_version, settings.service_port)
     app.include_router(health_router(identity, lifecycle, Checks(checks), details or {}))
     app.include_router(telemetry.router())
-    app.include_router(openapi.docs_router(app))
+    app.include_router(docs_router(app))
     for router in routers:
         app.include_router(router)
     _require_declared_access(app)
@@ -93,7 +97,7 @@ def create_service(
             AuthenticationMiddleware,
             verifier=verifier,
             anonymous_scopes=settings.anonymous_scopes,
-            open_paths=OPEN_PATHS,
+            open_paths=OPEN_PATHS | frozenset(open_paths),
         ),
     ]
     return app

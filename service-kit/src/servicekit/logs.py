@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import orjson
 import structlog
@@ -32,10 +32,13 @@ _MASK: Final = re.compile(
 )
 
 
-def configure(*, log_format: str, log_level: str, service: str) -> None:
+def configure(
+    *, log_format: str, log_level: str, service: str, stream: TextIO | None = None
+) -> None:
     """
-    Send the logs of this process, those of libraries included, to standard output.
+    Send the logs of this process, those of libraries included, to ``stream`` (standard output).
     """
+    stream = stream or sys.stdout
     level = logging.getLevelNamesMapping()[log_level]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -51,11 +54,11 @@ def configure(*, log_format: str, log_level: str, service: str) -> None:
             render_json,
         ]
     else:
-        finish = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()), encode, mask_line]
+        finish = [structlog.dev.ConsoleRenderer(colors=stream.isatty()), encode, mask_line]
     structlog.configure(
         processors=[*shared, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(stream.buffer),
         cache_logger_on_first_use=False,
     )
     _capture_libraries(level)
@@ -111,7 +114,14 @@ def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes
     """
     The finished line, masked.
     """
-    return mask(orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS))
+    # What people look for first stands first.
+    event = {"timestamp": None, "level": None, "event": None, **event}
+    try:
+        line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # A number beyond 64 bits or broken text must not cost the line it stands in.
+        line = orjson.dumps({str(name): ascii(value) for name, value in event.items()})
+    return mask(line)
 
 
 def encode(_logger: WrappedLogger, _method: str, line: Any) -> bytes:  # noqa: ANN401 - structlog's own type

@@ -1,5 +1,5 @@
 """
-How a service describes itself: ``/openapi.json``, ``/docs`` and ``/redoc``.
+How a service describes itself in ``/openapi.json``.
 
 FastAPI documents what a route answers when all is well. What it answers when
 something is wrong is the same everywhere, so it is added here: the shape of
@@ -10,12 +10,9 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import HTMLResponse
 
-from servicekit.auth import PUBLIC
 from servicekit.error_rendering import JSON, PROBLEM_JSON
 from servicekit.errors import (
     AuthError,
@@ -173,24 +170,3 @@ def _add_errors(operation: OpenApi, *, has_parameters: bool) -> None:
 
 def _is_fastapis_own(response: OpenApi) -> bool:
     return "HTTPValidationError" in str(response.get("content", {}))
-
-
-def docs_router(app: FastAPI) -> APIRouter:
-    """
-    The description for machines, and two pages that show it to people.
-    """
-    router = APIRouter(include_in_schema=False, dependencies=[PUBLIC])
-
-    @router.get("/openapi.json")
-    async def openapi() -> OpenApi:
-        return app.openapi()
-
-    @router.get("/docs")
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url="/openapi.json", title=app.title)
-
-    @router.get("/redoc")
-    async def redoc() -> HTMLResponse:
-        return get_redoc_html(openapi_url="/openapi.json", title=app.title)
-
-    return router

@@ -10,6 +10,7 @@ may be a secret. Each field's description states its meaning and unit;
 
 import os
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -59,15 +60,32 @@ def _redis_url(value: str) -> str:
     return value
 
 
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        ip_network(value)
+    return values
+
+
 def _database_url(value: str) -> str:
     normalised_url(value)
     return value
 
 
+# What a service's own class gives another default, with its rules and description.
+ServiceName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9-]{1,62}$",
+        description="The name in logs, metrics and calls to other services",
+    ),
+]
+ServiceVersion = Annotated[
+    str, Field(min_length=1, max_length=64, description="The version that /health reports")
+]
+ServicePort = Annotated[int, Field(ge=1, le=65535, description="The port to listen on")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 #: A list that is written with commas in the environment.
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
-Secret = Annotated[SecretStr, Field(repr=False)]
 
 
 class ServiceSettings(BaseSettings):
@@ -83,20 +101,12 @@ class ServiceSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    service_name: Annotated[
-        str,
-        Field(
-            pattern=r"^[a-z][a-z0-9-]{1,62}$",
-            description="The name in logs, metrics and calls to other services",
-        ),
-    ] = "service"
-    service_version: Annotated[
-        str, Field(min_length=1, max_length=64, description="The version that /health reports")
-    ] = "0.1.0"
+    service_name: ServiceName = "service"
+    service_version: ServiceVersion = "0.1.0"
     service_host: Annotated[
         str, Field(min_length=1, description="The address to listen on; 0.0.0.0 in a container")
     ] = "127.0.0.1"
-    service_port: Annotated[int, Field(ge=1, le=65535, description="The port to listen on")] = 8000
+    service_port: ServicePort = 8000
     debug: Annotated[bool, Field(description="Log more; answers stay the same")] = False
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -138,7 +148,7 @@ class ServiceSettings(BaseSettings):
         Literal["EdDSA", "HS256"], Field(description="The one algorithm that tokens may use")
     ] = "EdDSA"
     jwt_secret_key: Annotated[
-        Secret | None, Field(description="The shared secret of HS256, at least 32 bytes; secret")
+        SecretStr | None, Field(description="The shared secret of HS256, at least 32 bytes; secret")
     ] = None
     jwt_issuer: Annotated[str, Field(min_length=1, description="Who signs tokens (iss)")] = (
         "storefront-identity"
@@ -150,7 +160,10 @@ class ServiceSettings(BaseSettings):
         int, Field(ge=1, le=1440, description="How long an access token lives; minutes")
     ] = 15
     anonymous_scopes: Annotated[
-        CommaSeparated, Field(description="What a caller without a token may do; comma-separated")
+        tuple[Literal["read", "write", "admin"], ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="What a caller without a token may do; comma-separated"),
     ] = ("read",)
 
     request_timeout_seconds: Annotated[
@@ -162,6 +175,7 @@ class ServiceSettings(BaseSettings):
     ] = 1_048_576
     trusted_proxies: Annotated[
         CommaSeparated,
+        AfterValidator(_networks),
         Field(description="Addresses or networks whose X-Forwarded-For is believed"),
     ] = ()
     drain_delay_seconds: Annotated[

@@ -50,7 +50,7 @@ class Requirement(SecurityBase):
     permission: str | None
 
     scheme_name: str = field(default="bearer", init=False)
-    model: HTTPBearer = field(default=_SCHEME, init=False, compare=False)
+    model: HTTPBearer = field(default_factory=lambda: _SCHEME, init=False, compare=False)
 
     async def __call__(self) -> None:
         """

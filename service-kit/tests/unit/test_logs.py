@@ -1,0 +1,163 @@
+"""
+What a log line holds, and what it never does.
+"""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from servicekit import correlation, logs
+
+
+class Output(io.TextIOWrapper):
+    """
+    Standard output that a test can read back.
+    """
+
+    def __init__(self) -> None:
+        self.bytes = io.BytesIO()
+        super().__init__(self.bytes, encoding="utf-8", write_through=True)
+
+    def lines(self) -> list[str]:
+        """
+        The lines so far.
+        """
+        return self.bytes.getvalue().decode().splitlines()
+
+    def events(self) -> list[dict[str, Any]]:
+        """
+        The lines so far, as JSON.
+        """
+        return [json.loads(line) for line in self.lines()]
+
+
+@pytest.fixture
+def output() -> Iterator[Output]:
+    """
+    Where the lines of one test go; logging is as it was afterwards.
+    """
+    stream = Output()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+
+
+def configure(output: Output, log_format: str = "json", log_level: str = "INFO") -> None:
+    """
+    As a service's start does it.
+    """
+    logs.configure(log_format=log_format, log_level=log_level, service="sample", stream=output)
+
+
+def test_a_line_is_one_json_object(output: Output) -> None:
+    """
+    An event is one line of JSON with its time, level, service and fields.
+    """
+    configure(output)
+
+    structlog.get_logger().info("stock.counted", shelf="a\nb", units=3)
+
+    (event,) = output.events()
+    assert event["event"] == "stock.counted"
+    assert (event["level"], event["service"]) == ("info", "sample")
+    assert (event["shelf"], event["units"]) == ("a\nb", 3)
+    assert event["timestamp"].endswith("Z")
+
+
+def test_a_line_belongs_to_its_request(output: Output) -> None:
+    """
+    Within a request, each line names its correlation and trace id.
+    """
+    configure(output)
+    ids = correlation.new("order-1")
+
+    with correlation.correlated(ids):
+        structlog.get_logger().info("inside")
+    structlog.get_logger().info("outside")
+
+    inside, outside = output.events()
+    assert (inside["correlation_id"], inside["trace_id"]) == ("order-1", ids.trace_id)
+    assert "correlation_id" not in outside
+
+
+def test_lines_below_the_level_are_not_written(output: Output) -> None:
+    """
+    The level holds for our own events and for libraries'.
+    """
+    configure(output, log_level="WARNING")
+
+    structlog.get_logger().info("quiet")
+    logging.getLogger("library").info("quiet")
+
+    assert output.lines() == []
+
+
+def test_libraries_log_in_the_same_form(output: Output) -> None:
+    """
+    What a library logs by the standard module comes out like our own events.
+    """
+    configure(output)
+
+    logging.getLogger("some.library").warning("pool of %d is full", 5)
+
+    (event,) = output.events()
+    assert (event["event"], event["logger"]) == ("pool of 5 is full", "some.library")
+
+
+@pytest.mark.parametrize("log_format", ["json", "readable"])
+def test_secrets_never_reach_a_line(log_format: str, output: Output) -> None:
+    """
+    Neither fields with telling names nor tokens, addresses and URLs' passwords in text get out.
+    """
+    configure(output, log_format)
+    jwt = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTEifQ.c2lnbmF0dXJl"
+
+    structlog.get_logger().info(
+        "auth.sign_in",
+        password="correct horse",
+        refresh_token="r-123",
+        nested={"client_secret": "s-456", "harmless": "kept"},
+        header=f"Authorization: Bearer {jwt}",
+        note="ask jo.doe+shop@example.com",
+        url="postgresql://shop:hunter2@db/shop",
+    )
+
+    (line,) = output.lines()
+    for secret in ("correct horse", "r-123", "s-456", jwt, "example.com", "hunter2"):
+        assert secret not in line
+    assert "kept" in line
+
+
+@pytest.mark.parametrize("log_format", ["json", "readable"])
+def test_secrets_in_a_traceback_are_masked(log_format: str, output: Output) -> None:
+    """
+    A crash's traceback is logged, without what looks like a secret in it.
+    """
+    configure(output, log_format)
+
+    try:
+        int("jo@example.com")
+    except ValueError:
+        structlog.get_logger().exception("request.crashed")
+
+    text = "\n".join(output.lines())
+    assert "ValueError" in text
+    assert "jo@example.com" not in text
+
+
+def test_values_that_json_cannot_hold_are_written_as_text(output: Output) -> None:
+    """
+    A strange value never costs the line it stands in.
+    """
+    configure(output)
+
+    structlog.get_logger().info("odd", value=object, bytes=b"\xff", number=2**80)
+
+    assert "odd" in output.events()[0]["event"]
