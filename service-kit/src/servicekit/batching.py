@@ -1,0 +1,243 @@
+"""
+Many concurrent lookups, few calls.
+
+Lookups wait in line under their key. When a slot is free, all that wait go out
+as one call, and lookups that begin meanwhile wait for the next::
+
+    load(a) ─┐
+    load(b) ─┼─> one call for a, b      load(a) ──> the next call, although a is on the wire
+    load(b) ─┘
+
+**Only for lookups that do not depend on who asks**: an answer goes to everybody
+who waits for its key, and a call carries no token, privacy level or other
+context of any caller.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import nullcontext
+from contextvars import Context
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Generic, TypeVar
+
+from servicekit import correlation, deadline
+from servicekit.errors import DeadlineExceeded, Overloaded
+from servicekit.lookups import Entry, Lookup, SharedCall, end_at_deadline
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+DEFAULT_MAX_WAITING = 10_000
+
+
+class NoAnswer(LookupError):
+    """
+    The call went through, and said nothing of this key.
+    """
+
+    def __init__(self, key: object) -> None:
+        super().__init__(f"no answer for {key!r}")
+        self.key = key
+
+
+class BatcherClosed(RuntimeError):
+    """
+    The batcher was closed before the answer came.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class BatcherStats:
+    """
+    What was asked, and at what cost. ``shared`` lookups waited for a key that another had asked for.
+    """
+
+    lookups: int
+    shared: int
+    keys: int
+    calls: int
+    waiting: int
+    in_flight: int
+
+
+class Batcher(Generic[K, V]):
+    """
+    Asks ``fetch_many`` for up to ``max_size`` keys at once, ``max_in_flight`` times at once.
+
+    A lookup never joins a call that is on the wire, so what it gets was read after
+    it asked. A key fails alone; a caller that leaves harms nobody; a key that
+    nobody waits for any more is not asked for, and a call that nobody waits for
+    is cancelled. A call has the correlation of its first lookup and the
+    latest deadline among its lookups; each lookup leaves at its own.
+    """
+
+    def __init__(
+        self,
+        fetch_many: Callable[[Sequence[K]], Awaitable[Mapping[K, V | Exception]]],
+        *,
+        max_size: int,
+        max_in_flight: int,
+        max_waiting: int = DEFAULT_MAX_WAITING,
+        name: str = "the lookup",
+    ) -> None:
+        if min(max_size, max_in_flight, max_waiting) < 1:
+            raise ValueError("max_size, max_in_flight and max_waiting must be positive")
+        self._fetch_many = fetch_many
+        self._max_size = max_size
+        self._max_in_flight = max_in_flight
+        self._max_waiting = max_waiting
+        self._name = name
+        self._line: dict[K, Entry[K, V]] = {}
+        self._n_waiting = 0
+        self._calls: set[SharedCall[K, V]] = set()
+        self._turn_end: asyncio.Handle | None = None
+        self._is_closed = False
+        self._n_lookups = self._n_shared = self._n_keys = self._n_calls = 0
+
+    async def load(self, key: K) -> V:
+        """
+        The value of ``key``, or the error that stands in its place.
+        """
+        lookup = self._join(key)
+        timer = end_at_deadline([lookup])
+        try:
+            return await lookup.answer
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._leave(lookup)
+
+    async def load_many(self, keys: Sequence[K]) -> list[V | Exception]:
+        """
+        For each key its value or its error, in the order of ``keys``.
+        """
+        joined = [self._join_or_error(key) for key in keys]
+        lookups = [each for each in joined if isinstance(each, Lookup)]
+        timer = end_at_deadline(lookups)
+        try:
+            pending = [lookup.answer for lookup in lookups]
+            if pending:
+                await asyncio.wait(pending)
+            return [each.outcome() if isinstance(each, Lookup) else each for each in joined]
+        finally:
+            if timer is not None:
+                timer.cancel()
+            for lookup in lookups:
+                self._leave(lookup)
+
+    def stats(self) -> BatcherStats:
+        """
+        The counts so far.
+        """
+        return BatcherStats(
+            lookups=self._n_lookups,
+            shared=self._n_shared,
+            keys=self._n_keys,
+            calls=self._n_calls,
+            waiting=self._n_waiting,
+            in_flight=len(self._calls),
+        )
+
+    async def aclose(self) -> None:
+        """
+        Cancel what is on the wire; whoever waits gets ``BatcherClosed``.
+        """
+        self._is_closed = True
+        if self._turn_end is not None:
+            self._turn_end.cancel()
+        calls = list(self._calls)
+        entries = [*self._line.values(), *(entry for call in calls for entry in call.entries)]
+        self._line.clear()
+        for entry in entries:
+            entry.settle(BatcherClosed("closed"))
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*(call.task for call in calls if call.task), return_exceptions=True)
+
+    def _join(self, key: K) -> Lookup[K, V]:
+        if self._is_closed:
+            raise BatcherClosed("closed")
+        if deadline.remaining_s() == 0:
+            raise DeadlineExceeded(after_s=0)
+        if self._n_waiting >= self._max_waiting:
+            raise Overloaded(self._name)
+        lookup = Lookup(self._entry_for(key), asyncio.get_running_loop().create_future())
+        lookup.entry.lookups[lookup] = None
+        self._n_lookups += 1
+        self._n_waiting += 1
+        return lookup
+
+    def _join_or_error(self, key: K) -> Lookup[K, V] | Exception:
+        try:
+            return self._join(key)
+        except (BatcherClosed, DeadlineExceeded, Overloaded) as error:
+            return error
+
+    def _entry_for(self, key: K) -> Entry[K, V]:
+        entry = self._line.get(key)
+        if entry is not None:
+            self._n_shared += 1
+            return entry
+        entry = self._line[key] = Entry(key)
+        if self._turn_end is None and len(self._calls) < self._max_in_flight:
+            # Not now: what else begins in this turn of the loop goes with it.
+            self._turn_end = asyncio.get_running_loop().call_soon(self._send, context=Context())
+        return entry
+
+    def _leave(self, lookup: Lookup[K, V]) -> None:
+        """
+        This lookup has its answer, or its caller has left without one.
+        """
+        lookup.forget()
+        entry = lookup.entry
+        entry.lookups.pop(lookup, None)
+        if entry.call is not None:
+            entry.call.lookups_left -= 1
+            if entry.call.lookups_left == 0:
+                entry.call.cancel()
+            return
+        self._n_waiting -= 1
+        if not entry.lookups and self._line.get(entry.key) is entry:
+            del self._line[entry.key]
+
+    def _send(self) -> None:
+        self._turn_end = None
+        while self._line and len(self._calls) < self._max_in_flight:
+            entries = [self._line.pop(key) for key in list(islice(self._line, self._max_size))]
+            # Somebody may have left in this very turn of the loop.
+            wanted = [entry for entry in entries if entry.waiting()]
+            if wanted:
+                self._start(SharedCall(wanted))
+
+    def _start(self, call: SharedCall[K, V]) -> None:
+        for entry in call.entries:
+            entry.call = call
+        self._n_waiting -= call.lookups_left
+        self._n_keys += len(call.entries)
+        self._n_calls += 1
+        self._calls.add(call)
+        # An empty context: nothing of any caller reaches a call that others share.
+        call.task = asyncio.get_running_loop().create_task(self._fetch(call), context=Context())
+        call.task.add_done_callback(partial(self._done, call))
+
+    async def _fetch(self, call: SharedCall[K, V]) -> Mapping[K, V | Exception]:
+        keys = [entry.key for entry in call.entries]
+        with (
+            deadline.at(call.deadline_at),
+            nullcontext() if call.asked_by is None else correlation.correlated(call.asked_by),
+        ):
+            answers = await self._fetch_many(keys)
+        return {key: answers[key] for key in keys if key in answers}
+
+    def _done(self, call: SharedCall[K, V], task: asyncio.Task[Mapping[K, V | Exception]]) -> None:
+        self._calls.discard(call)
+        failure = None if task.cancelled() else task.exception()
+        answers = {} if task.cancelled() or failure is not None else task.result()
+        for entry in call.entries:
+            if isinstance(failure, Exception):
+                entry.settle(failure)
+            else:
+                entry.settle(answers.get(entry.key, NoAnswer(entry.key)))
+        self._send()
