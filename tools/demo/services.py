@@ -1,0 +1,118 @@
+"""
+What the demo runs: one row a service. Adding a service is adding a row.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tools.demo.secrets_file import DemoSecrets
+from tools.demo.settings import DemoSettings
+
+SettingsOf = Callable[[DemoSecrets], Mapping[str, str]]
+
+
+def _nothing(_secrets: DemoSecrets) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """
+    How a service is prepared and started.
+
+    ``program`` is what Python runs; ``settings`` go to each of its commands, ``seed_settings``
+    to the preparations only.
+    """
+
+    name: str
+    program: tuple[str, ...]
+    port_offset: int
+    preparations: tuple[str, ...] = ("migrate",)
+    secrets: tuple[str, ...] = ()
+    settings: SettingsOf = _nothing
+    seed_settings: SettingsOf = _nothing
+
+    def port(self, demo: DemoSettings) -> int:
+        """
+        The port it listens on.
+        """
+        return demo.port_base + self.port_offset
+
+    def address(self, demo: DemoSettings) -> str:
+        """
+        Where it answers.
+        """
+        return f"http://{demo.host}:{self.port(demo)}"
+
+
+DEMO_USERS = ("shopper", "merchant", "admin")
+SERVICE_CLIENTS = ("api-gateway", "inventory-service", "pricing-service")
+
+
+def _identity_settings(secrets: DemoSecrets) -> Mapping[str, str]:
+    return {"IDENTITY_KEY_SECRET": secrets["identity-key"]}
+
+
+def _identity_seed(secrets: DemoSecrets) -> Mapping[str, str]:
+    passwords = secrets.below("password/")
+    return {
+        **{f"SEED_{user.upper()}_PASSWORD": password for user, password in passwords.items()},
+        "SEED_CLIENTS": json.dumps(secrets.below("client/")),
+    }
+
+
+#: Offsets: the gateway +0, inventory +1, pricing +2, identity +3.
+SERVICES: tuple[Service, ...] = (
+    Service(
+        name="identity-service",
+        program=("-m", "identity"),
+        port_offset=3,
+        preparations=("migrate", "seed"),
+        secrets=(
+            "identity-key",
+            *(f"password/{user}" for user in DEMO_USERS),
+            *(f"client/{client}" for client in SERVICE_CLIENTS),
+        ),
+        settings=_identity_settings,
+        seed_settings=_identity_seed,
+    ),
+)
+
+
+def secret_names(services: tuple[Service, ...]) -> tuple[str, ...]:
+    """
+    Every secret that the table asks for.
+    """
+    return tuple(name for service in services for name in service.secrets)
+
+
+def environment(
+    service: Service,
+    services: tuple[Service, ...],
+    demo: DemoSettings,
+    secrets: DemoSecrets,
+    *,
+    seeding: bool,
+) -> dict[str, str]:
+    """
+    The whole environment of one of the service's commands; its only way to learn a secret.
+    """
+    database = demo.folder / f"{service.name.replace('-', '_')}.db"
+    return {
+        **demo.inherited,
+        "PYTHONUNBUFFERED": "1",
+        "SERVICE_HOST": demo.host,
+        "SERVICE_PORT": str(service.port(demo)),
+        "DATABASE_URL": f"sqlite:///{database}",
+        "LOG_FORMAT": demo.log_format,
+        "LOG_LEVEL": demo.log_level,
+        "DRAIN_TIMEOUT_SECONDS": str(demo.stop_within_s / 2),
+        **{f"{_variable(other.name)}_URL": other.address(demo) for other in services},
+        **service.settings(secrets),
+        **(service.seed_settings(secrets) if seeding else {}),
+    }
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
