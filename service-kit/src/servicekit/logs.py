@@ -54,7 +54,11 @@ def configure(
             render_json,
         ]
     else:
-        finish = [structlog.dev.ConsoleRenderer(colors=stream.isatty()), encode, mask_line]
+        # Richer tracebacks would show local variables, which hold what must not be logged.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        finish = [renderer, encode, mask_line]
     structlog.configure(
         processors=[*shared, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
