@@ -30,9 +30,15 @@ class Renewal(Generic[T]):
     """
 
     def __init__(
-        self, fetch: Callable[[], Awaitable[T]], *, name: str, now: Callable[[], float]
+        self,
+        fetch: Callable[[], Awaitable[T]],
+        *,
+        name: str,
+        now: Callable[[], float],
+        fetch_timeout_s: float = FETCH_TIMEOUT_S,
     ) -> None:
         self._fetch = fetch
+        self._fetch_timeout_s = fetch_timeout_s
         self._name = name
         self._now = now
         self._task: asyncio.Task[None] | None = None
@@ -102,7 +108,7 @@ class Renewal(Generic[T]):
     async def _run(self) -> None:
         began_at = self._now()
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT_S):
+            async with asyncio.timeout(self._fetch_timeout_s):
                 value = await self._fetch()
         except Exception as error:  # noqa: BLE001 - a task's outermost handler: whatever fails, the last value stays and the fetch is repeated
             self._failures += 1
