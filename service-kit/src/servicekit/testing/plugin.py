@@ -1,5 +1,15 @@
 """
-The pytest plugin of the house: its fixtures start real servers when a test asks for one.
+The pytest plugin of the house: real servers for tests, started when a test asks for one.
 
-It is imported before coverage starts, so nothing else of the kit is imported at its top.
+``pyproject.toml`` loads it for every run, before coverage starts. So nothing of the kit is imported
+here; what it has to offer stands in ``fixtures``.
 """
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """
+    Hand over the fixtures, now that coverage has started.
+    """
+    config.pluginmanager.import_plugin("servicekit.testing.fixtures")
