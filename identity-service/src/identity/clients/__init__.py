@@ -1,0 +1,3 @@
+"""
+The services that call each other, and their secrets.
+"""

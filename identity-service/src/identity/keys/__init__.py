@@ -1,0 +1,3 @@
+"""
+The keys that sign tokens, and how they take turns.
+"""

@@ -1,0 +1,3 @@
+"""
+Slows down who guesses passwords.
+"""

@@ -1,0 +1,3 @@
+"""
+Access and refresh tokens: granted, refreshed, checked and revoked.
+"""

@@ -1,0 +1,3 @@
+"""
+People: their accounts, profiles and roles.
+"""
