@@ -5,8 +5,7 @@ It travels in one context variable, which the middleware sets for each request.
 Outside of any request nobody calls, and nobody may do anything.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
@@ -58,13 +57,20 @@ def current_principal() -> Principal:
     return _current.get()
 
 
-@contextmanager
-def acting_as(principal: Principal) -> Iterator[Principal]:
+class acting_as:  # noqa: N801 - reads as a statement: with acting_as(principal)
     """
-    What is inside is done in the name of ``principal``.
+    What is inside this block is done in the name of ``principal``.
     """
-    token = _current.set(principal)
-    try:
-        yield principal
-    finally:
-        _current.reset(token)
+
+    # A generator would read better; each request passes here, and this takes a third of the time.
+    __slots__ = ("_principal", "_token")
+
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+
+    def __enter__(self) -> Principal:
+        self._token = _current.set(self._principal)
+        return self._principal
+
+    def __exit__(self, *_exception: object) -> None:
+        _current.reset(self._token)
