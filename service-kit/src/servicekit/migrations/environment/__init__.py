@@ -1,0 +1,3 @@
+"""
+What Alembic reads instead of an environment in each service.
+"""
