@@ -81,10 +81,9 @@ def create_service(
     error_rendering.install(app)
     openapi.install(app)
     identity = Identity(settings.service_name, settings.service_version, settings.service_port)
-    app.include_router(health_router(identity, lifecycle, Checks(checks), details or {}))
-    app.include_router(telemetry.router())
-    app.include_router(docs_router(app))
-    for router in routers:
+    own = health_router(identity, lifecycle, Checks(checks), details or {})
+    # Routes are tried in order: what is asked for most stands first.
+    for router in (*routers, own, telemetry.router(), docs_router(app)):
         app.include_router(router)
     _require_declared_access(app)
     app.user_middleware += [

@@ -10,8 +10,6 @@ read it. Trace ids follow W3C Trace Context (https://www.w3.org/TR/trace-context
 import random
 import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -67,16 +65,23 @@ def correlation_id() -> str | None:
     return None if correlation is None else correlation.correlation_id
 
 
-@contextmanager
-def correlated(correlation: Correlation) -> Iterator[Correlation]:
+class correlated:  # noqa: N801 - reads as a verb: ``with correlated(ids):``
     """
-    Everything inside belongs to ``correlation``: a request, a background job, an event.
+    Everything inside belongs to ``ids``: a request, a background job, an event.
     """
-    token = _current.set(correlation)
-    try:
-        yield correlation
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_ids", "_token")
+
+    # A class, since a generator would cost a microsecond more on every request.
+    def __init__(self, ids: Correlation) -> None:
+        self._ids = ids
+
+    def __enter__(self) -> Correlation:
+        self._token = _current.set(self._ids)
+        return self._ids
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 def new(correlation_id: str | None = None) -> Correlation:
@@ -93,14 +98,15 @@ def continued(
     The ids that a request brought, each replaced by a fresh one where it is missing or malformed.
     """
     if correlation_id is None or not _CORRELATION_ID.fullmatch(correlation_id):
-        correlation_id = str(uuid.uuid4())
+        correlation_id = _random_uuid()
     if caller is not None and not _CALLER.fullmatch(caller):
         caller = None
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    fresh = f"{random.getrandbits(192):048x}"
     if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN or not _known_form(match):
-        return Correlation(correlation_id, _random_hex(16), _random_hex(8), caller=caller)
+        return Correlation(correlation_id, fresh[:32], fresh[32:], caller=caller)
     sampled = bool(int(match[3], 16) & 1)
-    return Correlation(correlation_id, match[1], _random_hex(8), sampled, caller, match[2])
+    return Correlation(correlation_id, match[1], fresh[32:], sampled, caller, match[2])
 
 
 def _known_form(match: re.Match[str]) -> bool:
@@ -110,6 +116,6 @@ def _known_form(match: re.Match[str]) -> bool:
     return match[4] is None or not match[0].startswith("00")
 
 
-def _random_hex(n_bytes: int) -> str:
-    # Trace ids must be unlike each other, not unguessable: the fast generator will do.
-    return f"{random.getrandbits(n_bytes * 8) or 1:0{n_bytes * 2}x}"
+def _random_uuid() -> str:
+    # Ids must be unlike each other, not unguessable: the fast generator will do.
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))

@@ -11,6 +11,8 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 import orjson
@@ -40,27 +42,17 @@ def configure(
     """
     stream = stream or sys.stdout
     level = logging.getLevelNamesMapping()[log_level]
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        add_correlation,
-        structlog.processors.add_log_level,
-        redact,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    processors: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts(service)]
     if log_format == "json":
-        shared.append(_add_service(service))
-        finish: list[Processor] = [
-            structlog.processors.ExceptionRenderer(),
-            render_json,
-        ]
+        processors += [structlog.processors.ExceptionRenderer(), render_json]
     else:
         # Richer tracebacks would show local variables, which hold what must not be logged.
         renderer = structlog.dev.ConsoleRenderer(
             colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-        finish = [renderer, encode, mask_line]
+        processors += [renderer, encode, mask_line]
     structlog.configure(
-        processors=[*shared, *finish],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(stream.buffer),
         cache_logger_on_first_use=False,
@@ -91,35 +83,53 @@ class _ToStructlog(logging.Handler):
         )
 
 
-def add_correlation(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def add_facts(service: str) -> Processor:
     """
-    Name the request that a line belongs to, where there is one.
+    Put first in each line what people look for first: when, how grave, what, and whose.
+
+    One step instead of structlog's several: it runs on every request.
     """
-    current = correlation.current()
-    if current is not None:
-        event.setdefault("correlation_id", current.correlation_id)
-        event.setdefault("trace_id", current.trace_id)
-    return event
+
+    def add(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        facts: EventDict = {
+            "timestamp": f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z",
+            "level": "error" if method == "exception" else method,
+            "event": event.pop("event", None),
+            "service": service,
+        }
+        ids = correlation.current()
+        if ids is not None:
+            facts["correlation_id"] = ids.correlation_id
+            facts["trace_id"] = ids.trace_id
+        facts.update(redacted(event))
+        return facts
+
+    return add
 
 
-def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def redacted(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Replace the values of fields whose names tell that they are secret.
+    The fields, without the values of those whose names tell that they are secret.
     """
-    for name, value in event.items():
-        if name in _SECRET_NAMES or name.endswith(_SECRET_SUFFIXES):
-            event[name] = _REDACTED
-        elif isinstance(value, Mapping):
-            event[name] = dict(redact(_logger, _method, dict(value)))
-    return event
+    return {
+        name: _REDACTED
+        if _is_secret(name)
+        else redacted(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in fields.items()
+    }
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: object) -> bool:
+    return isinstance(name, str) and (name in _SECRET_NAMES or name.endswith(_SECRET_SUFFIXES))
 
 
 def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
     """
     The finished line, masked.
     """
-    # What people look for first stands first.
-    event = {"timestamp": None, "level": None, "event": None, **event}
     try:
         line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
@@ -150,11 +160,3 @@ def mask(line: bytes) -> bytes:
     if b"@" in line or b"eyJ" in line or b"earer" in line or b"asic" in line:
         return _MASK.sub(_REDACTED.encode(), line)
     return line
-
-
-def _add_service(service: str) -> Processor:
-    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        event["service"] = service
-        return event
-
-    return add

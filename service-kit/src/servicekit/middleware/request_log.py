@@ -17,8 +17,6 @@ CLIENT_CLOSED_REQUEST = 499
 QUIET_PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
 UNMATCHED = "(none)"
 
-log = structlog.get_logger()
-
 
 class RequestLogMiddleware:
     """
@@ -29,6 +27,8 @@ class RequestLogMiddleware:
         self._app = app
         self._lifecycle = lifecycle
         self._metrics = metrics
+        # Bound once: the proxy that get_logger() gives binds itself anew for each line.
+        self._log = structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
@@ -60,7 +60,8 @@ class RequestLogMiddleware:
         route = scope["servicekit.route"] = route_template(scope)
         scope["servicekit.status"] = status
         self._metrics.observe(scope["method"], route, status, duration_s)
-        write = log.debug if scope["path"] in QUIET_PATHS and status < 400 else log.info
+        is_quiet = status < 400 and scope["path"] in QUIET_PATHS
+        write = self._log.debug if is_quiet else self._log.info
         write(
             "request",
             method=scope["method"],
