@@ -1,0 +1,3 @@
+"""
+The checks themselves, one module a topic; ``servicekit.conformance.table`` lists them.
+"""
