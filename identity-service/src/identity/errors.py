@@ -15,6 +15,7 @@ The refusals of this service that the kit's tree lacks.
     ├── RateLimited
     │   └── SignInThrottled            429  RATE_LIMIT
     └── Conflict
+        ├── SharedSecret               409  CONFLICT
         ├── NameTaken                  409  CONFLICT
         └── LastAdmin                  409  CONFLICT
 
@@ -75,7 +76,8 @@ class WeakPassword(InvalidRequest):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            "The password cannot be used.", problems=[Problem(field="password", problem=problem)]
+            "The password cannot be used.",
+            problems=[Problem(field="body.password", problem=problem)],
         )
 
 
@@ -95,6 +97,15 @@ class SealedKeys(StorefrontError):
             "IDENTITY_KEY_SECRET does not open the signing keys in the database; "
             "give the secret that sealed them, or that one as IDENTITY_KEY_SECRET_PREVIOUS."
         )
+
+
+class SharedSecret(Conflict):
+    """
+    There are no signing keys, because tokens are signed with a shared secret (HS256).
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Tokens are signed with a shared secret; there are no signing keys.")
 
 
 class NameTaken(Conflict):

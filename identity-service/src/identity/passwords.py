@@ -19,7 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from identity.errors import WeakPassword
-from identity.text import is_clean, name_key
+from identity.text import has_control_characters, name_key
 from servicekit.errors import Overloaded
 
 MIN_PASSWORD_LENGTH = 12
@@ -108,7 +108,7 @@ def checked_new_password(password: str, *, names: tuple[str, ...]) -> str:
     The password in its normal form, if it may be chosen by somebody called ``names``.
     """
     normal = normalised_password(password)
-    if not is_clean(normal):
+    if has_control_characters(normal):
         raise WeakPassword("must not hold control characters")
     if not MIN_PASSWORD_LENGTH <= len(normal) <= MAX_PASSWORD_LENGTH:
         raise WeakPassword(f"must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters")

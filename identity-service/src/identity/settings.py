@@ -114,10 +114,6 @@ class Settings(ServiceSettings):
     maintenance_interval_seconds: Annotated[
         float, Field(ge=1, le=3_600, description="How often keys and expired rows are seen to; s")
     ] = 60.0
-    migrate_on_start: Annotated[
-        bool,
-        Field(description="Bring the database to the newest form before serving; for the demo"),
-    ] = False
 
     seed_shopper_password: Annotated[
         SecretStr | None, Field(description="For seed: the password of the user shopper; secret")
@@ -142,6 +138,13 @@ class Settings(ServiceSettings):
                 "SIGN_IN_FIRST_PAUSE_SECONDS must not exceed SIGN_IN_MAX_PAUSE_SECONDS"
             )
         return self
+
+    @property
+    def shared_secret(self) -> str:
+        """
+        The secret of HS256; empty where none is given.
+        """
+        return self.jwt_secret_key.get_secret_value() if self.jwt_secret_key else ""
 
     @property
     def token_lives(self) -> TokenLives:

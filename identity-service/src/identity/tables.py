@@ -68,6 +68,7 @@ users = Table(
     Column("is_disabled", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("password_set_at", UtcDateTime, nullable=False),
 )
 
 service_clients = Table(

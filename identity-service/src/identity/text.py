@@ -1,9 +1,10 @@
 """
 What text this service takes from outside, and the form in which names are compared.
 
-Names are compared by their key: NFKC and casefold, so that ``ANNA``
-and ``anna`` are the same name. Control characters, unassigned ones and lone
-surrogates are refused everywhere: they hide in logs and break databases.
+Names are compared by their key: NFKC and casefold, so that ``ANNA`` in wide
+letters and ``anna`` are the same name. Control characters are refused
+everywhere: they hide in logs and break databases. Names, which others read,
+hold no invisible characters either.
 """
 
 import unicodedata
@@ -11,18 +12,24 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-#: Unicode categories that no input may hold: control, format, surrogate, private, unassigned.
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-#: Line and paragraph separators, which break lines as control characters do.
-_REFUSED_CATEGORIES_OF_BREAKS = frozenset({"Zl", "Zp"})
+#: Unicode categories: control characters and lone surrogates.
+_CONTROL = frozenset({"Cc", "Cs"})
+#: Besides: format (which can turn text around), private, unassigned; line and paragraph ends.
+_INVISIBLE = _CONTROL | {"Cf", "Co", "Cn", "Zl", "Zp"}
 
 
-def is_clean(text: str) -> bool:
+def has_control_characters(text: str) -> bool:
+    """
+    Whether ``text`` holds what is no text.
+    """
+    return any(unicodedata.category(character) in _CONTROL for character in text)
+
+
+def is_visible(text: str) -> bool:
     """
     Whether ``text`` holds only characters that can be seen, and spaces.
     """
-    refused = _REFUSED_CATEGORIES | _REFUSED_CATEGORIES_OF_BREAKS
-    return not any(unicodedata.category(character) in refused for character in text)
+    return not any(unicodedata.category(character) in _INVISIBLE for character in text)
 
 
 def name_key(name: str) -> str:
@@ -34,11 +41,11 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", folded).casefold().strip()
 
 
-def _clean(text: str) -> str:
-    if not is_clean(text):
+def _without_control_characters(text: str) -> str:
+    if has_control_characters(text):
         raise ValueError("must not hold control characters")
     return text
 
 
 #: Text at the edge of the service without control characters.
-CleanText = Annotated[str, AfterValidator(_clean)]
+PlainText = Annotated[str, AfterValidator(_without_control_characters)]

@@ -123,4 +123,4 @@ def checked_scopes(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def _wrong(field: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(problems=[Problem(field=field, problem=problem)])
+    return InvalidRequest(problems=[Problem(field=f"body.{field}", problem=problem)])

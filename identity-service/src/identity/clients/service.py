@@ -163,13 +163,12 @@ class ClientService:
         client_id: str,
         *,
         keep_previous_for: timedelta,
-        secret: str | None = None,
         by: str | None,
     ) -> NewSecret:
         """
         A new secret; the one before it stays good for a while, so that nothing has to stop.
         """
-        secret = secret or new_secret()
+        secret = new_secret()
 
         def renewed(client: ServiceClient) -> ServiceClient:
             now = self._now()
@@ -185,6 +184,19 @@ class ClientService:
         client = await self._edit(client_id, renewed)
         self._events.changed("clients.secret_rotated", subject_id=client_id, by=by)
         return NewSecret(client, secret)
+
+    async def set_secret(self, client_id: str, secret: str, *, by: str | None) -> None:
+        """
+        Let ``secret`` be the client's; nothing happens where it is already.
+        """
+
+        def renewed(client: ServiceClient) -> ServiceClient:
+            if is_secret_of(client, secret, self._now()):
+                return client
+            return replace(client, secret_hash=secret_hash(secret), updated_at=self._now())
+
+        await self._edit(client_id, renewed)
+        self._events.changed("clients.secret_set", subject_id=client_id, by=by)
 
     async def remove(self, client_id: str, *, by: str | None) -> None:
         """

@@ -99,15 +99,19 @@ class KeyRing:
     def signing(self, now: datetime) -> SigningKey | None:
         """
         The key that signs now: the newest whose time has come.
+
+        Where no time has come yet, because another replica's clock is ahead, it is the oldest.
         """
-        ready = [k for k in self.keys if k.is_published(now) and k.signs_from <= now]
-        return ready[-1] if ready else None
+        published = self.published(now)
+        ready = [key for key in published if key.signs_from <= now]
+        return ready[-1] if ready else next(iter(published), None)
 
     def upcoming(self, now: datetime) -> SigningKey | None:
         """
         The key that is published and will sign later, if there is one.
         """
-        waiting = [k for k in self.keys if k.is_published(now) and k.signs_from > now]
+        signing = self.signing(now)
+        waiting = [k for k in self.published(now) if k.signs_from > now and k != signing]
         return waiting[-1] if waiting else None
 
     def published(self, now: datetime) -> tuple[SigningKey, ...]:
@@ -124,9 +128,9 @@ class KeyRing:
             return "withdrawn"
         if not key.is_published(now):
             return "retired"
-        if key.signs_from > now:
-            return "upcoming"
-        return "signing" if key == self.signing(now) else "retiring"
+        if key == self.signing(now):
+            return "signing"
+        return "upcoming" if key.signs_from > now else "retiring"
 
     def is_rotation_due(self, now: datetime, policy: KeyPolicy) -> bool:
         """

@@ -28,6 +28,7 @@ from identity.keys.models import (
 from identity.keys.sealing import CannotUnseal, Sealing
 from servicekit.auth import UnknownKey
 from servicekit.database import Database, UniqueViolation
+from servicekit.errors import ServiceUnavailable
 
 RotationReason = Literal["first", "scheduled", "asked", "compromised"]
 
@@ -101,10 +102,7 @@ class SigningKeys:
         """
         key = (await self.load()).signing(self._now())
         if key is None or key.sealed_private is None:
-            await self.rotate_if_due()
-            key = (await self.load()).signing(self._now())
-        assert key is not None
-        assert key.sealed_private is not None
+            raise ServiceUnavailable("the signing key")
         return key.kid, self._private.get(key.kid) or await self._open(key, key.sealed_private)
 
     async def rotate_if_due(self) -> None:

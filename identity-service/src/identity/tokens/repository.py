@@ -77,26 +77,22 @@ async def find(connection: AsyncConnection, token_hash: str) -> FoundToken | Non
     return FoundToken(_family(family), is_used=used_at.scalar_one_or_none() is not None)
 
 
-async def use(
-    connection: AsyncConnection, token_hash: str, *, now: datetime, idle_until: datetime
-) -> bool:
+async def use(connection: AsyncConnection, token_hash: str, *, now: datetime) -> None:
     """
-    Mark a token as used and prolong its family; False where it was used before.
+    Mark a token as used. Its family is locked, so nobody else does so at the same moment.
     """
-    result = await connection.execute(
-        tokens.update()
-        .where(tokens.c.token_hash == token_hash, tokens.c.used_at.is_(None))
-        .values(used_at=now)
-    )
-    if result.rowcount == 0:
-        return False
-    family_id = select(tokens.c.family_id).where(tokens.c.token_hash == token_hash)
     await connection.execute(
-        families.update()
-        .where(families.c.id == family_id.scalar_subquery())
-        .values(idle_expires_at=idle_until)
+        tokens.update().where(tokens.c.token_hash == token_hash).values(used_at=now)
     )
-    return True
+
+
+async def prolong(connection: AsyncConnection, family_id: str, idle_until: datetime) -> None:
+    """
+    Let a family lie idle until that moment.
+    """
+    await connection.execute(
+        families.update().where(families.c.id == family_id).values(idle_expires_at=idle_until)
+    )
 
 
 async def revoke_family(
@@ -178,15 +174,6 @@ async def forget_expired(
     )
     expired = await connection.execute(delete(revoked).where(revoked.c.expires_at < tokens_before))
     return ended.rowcount + expired.rowcount
-
-
-async def family(connection: AsyncConnection, family_id: str) -> RefreshFamily | None:
-    """
-    The family of this id.
-    """
-    rows = await connection.execute(select(families).where(families.c.id == family_id))
-    row = rows.one_or_none()
-    return None if row is None else _family(row)
 
 
 def _family(row: Row[Any]) -> RefreshFamily:

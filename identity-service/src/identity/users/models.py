@@ -4,6 +4,7 @@ Users, and what each role may do.
 
 import enum
 import re
+import unicodedata
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from email_validator import EmailNotValidError, validate_email
 
-from identity.text import is_clean, name_key
+from identity.text import is_visible, name_key
 from servicekit.errors import InvalidRequest, Problem
 
 MAX_NAME_LENGTH = 64
@@ -60,7 +61,8 @@ def permissions_of(roles: Collection[Role]) -> frozenset[str]:
 @dataclass(frozen=True, slots=True)
 class User:
     """
-    One account. ``password_hash`` is an encoded argon2id hash.
+    One account. ``password_hash`` is an encoded argon2id hash; it is also renewed for the same
+    password, so ``password_set_at`` tells whether the password is another one.
     """
 
     id: str
@@ -72,6 +74,7 @@ class User:
     is_disabled: bool
     created_at: datetime
     updated_at: datetime
+    password_set_at: datetime
 
     @property
     def is_active_admin(self) -> bool:
@@ -109,9 +112,11 @@ def checked_user_name(name: str) -> str:
     """
     A user name that may be given, in the form in which it is shown.
     """
-    shown = name.strip()
+    shown = unicodedata.normalize("NFKC", name.strip())
     key = name_key(shown)
-    if not 3 <= len(key) <= MAX_NAME_LENGTH or not is_clean(shown) or not _USER_NAME.fullmatch(key):
+    lengths = {len(shown), len(key)}
+    fits = min(lengths) >= 3 and max(lengths) <= MAX_NAME_LENGTH
+    if not fits or not is_visible(shown) or not _USER_NAME.fullmatch(key):
         raise _wrong(
             "userName", "must have 3 to 64 letters and digits, with single . _ or - between them"
         )
@@ -123,12 +128,15 @@ def checked_email(email: str) -> str:
     An e-mail address in its normal form. That it can be delivered to is not checked.
     """
     wrong = _wrong("email", "must be an e-mail address")
-    if len(email) > MAX_EMAIL_LENGTH or not is_clean(email):
+    if len(email) > MAX_EMAIL_LENGTH or not is_visible(email):
         raise wrong
     try:
-        return validate_email(email.strip(), check_deliverability=False).normalized
+        normal: str = validate_email(email.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
         raise wrong from None
+    if len(name_key(normal)) > MAX_EMAIL_LENGTH:
+        raise wrong
+    return normal
 
 
 def checked_display_name(name: str) -> str:
@@ -136,10 +144,19 @@ def checked_display_name(name: str) -> str:
     A name to show to others.
     """
     shown = " ".join(name.split())
-    if not 1 <= len(shown) <= 100 or not is_clean(shown):
+    if not 1 <= len(shown) <= 100 or not is_visible(shown):
         raise _wrong("displayName", "must have 1 to 100 visible characters")
     return shown
 
 
+def checked_roles(roles: Collection[Role]) -> frozenset[Role]:
+    """
+    Roles of an account: at least one, since without any nothing could be done with it.
+    """
+    if not roles:
+        raise _wrong("roles", "must have at least one")
+    return frozenset(roles)
+
+
 def _wrong(field: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(problems=[Problem(field=field, problem=problem)])
+    return InvalidRequest(problems=[Problem(field=f"body.{field}", problem=problem)])

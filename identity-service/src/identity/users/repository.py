@@ -140,6 +140,7 @@ def _values(user: User) -> dict[str, object]:
         "is_disabled": user.is_disabled,
         "created_at": user.created_at,
         "updated_at": user.updated_at,
+        "password_set_at": user.password_set_at,
     }
 
 
@@ -154,6 +155,7 @@ def _user(row: Row[Any]) -> User:
         is_disabled=row.is_disabled,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        password_set_at=row.password_set_at,
     )
 
 

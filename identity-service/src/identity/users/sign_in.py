@@ -5,8 +5,6 @@ Every outcome but the right one looks the same from outside, and costs the same
 one hash: no such account, a wrong password, a disabled account.
 """
 
-from dataclasses import replace
-
 from identity.errors import InvalidGrant, SignInThrottled
 from identity.events import AuthEvents
 from identity.passwords import PasswordHashing
@@ -70,13 +68,12 @@ class SignIn:
             raise
         if user is None or not verification.is_right or user.is_disabled:
             return None
-        if verification.rehashed is None:
-            return user
-        return await self._rehashed(user, verification.rehashed)
+        if verification.rehashed is not None:
+            await self._keep(user, verification.rehashed)
+        return user
 
-    async def _rehashed(self, user: User, new_hash: str) -> User:
+    async def _keep(self, user: User, new_hash: str) -> None:
         async with self._database.write() as connection:
             await repository.set_password_hash(
                 connection, user.id, old=user.password_hash, new=new_hash
             )
-        return replace(user, password_hash=new_hash)

@@ -1,0 +1,72 @@
+"""
+The composition root of the identity service: what it is made of, and what it serves where.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from identity.clients.routes import clients_router
+from identity.keys.routes import keys_router
+from identity.maintenance import Maintenance, Task
+from identity.passwords import HashCost
+from identity.settings import Settings
+from identity.tokens.routes import OPEN_PATHS, Grants, tokens_router
+from identity.users.routes import users_router
+from identity.wiring import Now, Services, build_services, utc_now
+from servicekit.app import create_service
+from servicekit.health import HealthCheck
+from servicekit.telemetry import Telemetry
+
+#: The same routes stand under each.
+PREFIXES = ("", "/api/v1")
+
+
+def create_app(
+    settings: Settings, *, now: Now = utc_now, hash_cost: HashCost | None = None
+) -> FastAPI:
+    """
+    The application. ``now`` and ``hash_cost`` stand in for the clock and the settings' cost.
+    """
+    telemetry = Telemetry()
+    services = build_services(settings, telemetry=telemetry, now=now, hash_cost=hash_cost)
+    maintenance = Maintenance(_tasks(services), interval_s=settings.maintenance_interval_seconds)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with services.opened(), maintenance.running():
+            yield
+
+    return create_service(
+        settings,
+        title="Identity",
+        description="Users, service clients, tokens and signing keys.",
+        verifier=services.verifier,
+        routers=[_router(services, prefix, now) for prefix in PREFIXES],
+        resources=[running],
+        checks=[HealthCheck("database", services.database.ping)],
+        open_paths=[prefix + path for prefix in PREFIXES for path in OPEN_PATHS],
+        telemetry=telemetry,
+    )
+
+
+def _router(services: Services, prefix: str, now: Now) -> APIRouter:
+    router = APIRouter(prefix=prefix)
+    grants = Grants(services.tokens, services.sign_in, services.clients)
+    router.include_router(tokens_router(grants, services.revocation))
+    router.include_router(users_router(services.users))
+    router.include_router(clients_router(services.clients))
+    router.include_router(keys_router(services.keys, now=now))
+    return router
+
+
+def _tasks(services: Services) -> dict[str, Task]:
+    tasks: dict[str, Task] = {
+        "forget-ended-tokens": services.revocation.forget_expired,
+        "forget-failed-sign-ins": services.throttle.forget_old,
+    }
+    if services.keys is not None:
+        tasks["rotate-keys"] = services.keys.rotate_if_due
+        tasks["erase-retired-keys"] = services.keys.erase_retired
+    return tasks

@@ -1,0 +1,194 @@
+"""
+What the user routes take and answer.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+
+from identity.passwords import MAX_PASSWORD_BYTES
+from identity.text import PlainText
+from identity.users.models import Role, User, UserPage
+from identity.users.service import NewUser, UserChange
+
+_EXAMPLE_USER: dict[str, JsonValue] = {
+    "id": "5f0a5d0e-6f0c-4f3c-9a2f-0d1f6b1f7c11",
+    "userName": "anna",
+    "email": "anna@example.com",
+    "displayName": "Anna",
+    "roles": ["shopper"],
+    "disabled": False,
+    "createdAt": "2026-01-01T12:00:00Z",
+    "updatedAt": "2026-01-01T12:00:00Z",
+}
+
+#: Longer than the policy allows, so that the policy itself says what is wrong.
+Password = Annotated[PlainText, Field(max_length=MAX_PASSWORD_BYTES)]
+Name = Annotated[PlainText, Field(min_length=1, max_length=254)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
+
+
+class PublicProfile(_Answer):
+    """
+    What everybody who is signed in may know of a user.
+    """
+
+    id: str
+    display_name: str
+
+    @classmethod
+    def of(cls, user: User) -> "PublicProfile":
+        """
+        The public part.
+        """
+        return cls(id=user.id, display_name=user.display_name)
+
+
+class UserResponse(PublicProfile):
+    """
+    A user, for themselves and for admins.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_USER]})
+
+    user_name: str
+    email: str | None
+    roles: list[Role]
+    disabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, user: User) -> "UserResponse":
+        """
+        All that is told of a user.
+        """
+        return cls(
+            id=user.id,
+            display_name=user.display_name,
+            user_name=user.user_name,
+            email=user.email,
+            roles=sorted(user.roles),
+            disabled=user.is_disabled,
+            created_at=user.created_at,
+            updated_at=user.updated_at,
+        )
+
+
+class UsersResponse(_Answer):
+    """
+    One page of the users.
+    """
+
+    items: list[UserResponse]
+    page: int
+    size: int
+    total: int
+    pages: int
+
+    @classmethod
+    def of(cls, found: UserPage, *, page: int, size: int) -> "UsersResponse":
+        """
+        The page with its place among the others.
+        """
+        return cls(
+            items=[UserResponse.of(user) for user in found.users],
+            page=page,
+            size=size,
+            total=found.total,
+            pages=-(-found.total // size),
+        )
+
+
+class ProfileChange(_Request):
+    """
+    What people change of their own profile. An empty e-mail address removes it.
+    """
+
+    display_name: Name | None = None
+    email: Annotated[PlainText, Field(max_length=254)] | None = None
+
+    def change(self) -> UserChange:
+        """
+        The change that is meant.
+        """
+        return UserChange(display_name=self.display_name, email=self.email)
+
+
+class AccountChange(ProfileChange):
+    """
+    What admins change of any account.
+    """
+
+    roles: Annotated[list[Role], Field(min_length=1, max_length=10)] | None = None
+    disabled: bool | None = None
+
+    def change(self) -> UserChange:
+        """
+        The change that is meant.
+        """
+        return UserChange(
+            display_name=self.display_name,
+            email=self.email,
+            roles=self.roles,
+            is_disabled=self.disabled,
+        )
+
+
+class NewAccount(_Request):
+    """
+    An account that an admin makes.
+    """
+
+    user_name: Name
+    password: Password
+    email: Name | None = None
+    display_name: Name | None = None
+    roles: Annotated[list[Role], Field(min_length=1, max_length=10)] = [Role.SHOPPER]
+
+    def new_user(self) -> NewUser:
+        """
+        The account that is meant.
+        """
+        return NewUser(**self.model_dump())
+
+
+class PasswordChange(_Request):
+    """
+    The password that one has, and the one to have from now on.
+    """
+
+    current_password: Password
+    new_password: Password
+
+
+class PasswordReset(_Request):
+    """
+    The account's next password; one is made if it is left out.
+    """
+
+    new_password: Password | None = None
+
+
+class ResetPassword(_Answer):
+    """
+    The account's password from now on; it is told this once.
+    """
+
+    password: str
+
+
+def example(body: dict[str, Any]) -> dict[str, Any]:
+    """
+    ``openapi_extra`` that shows a body to send.
+    """
+    return {"requestBody": {"content": {"application/json": {"example": body}}}}
