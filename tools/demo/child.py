@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+import sys
+from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 _TETHER = Path(__file__).with_name("tether.py")
 _LAST_LINES = 15
@@ -25,12 +26,12 @@ class Child:
     Runs in a process group of its own, so that Ctrl-C at the terminal reaches the supervisor only.
     """
 
-    def __init__(self, name: str, process: Process, on_line: OnLine) -> None:
+    def __init__(self, name: str, process: Process, output: BinaryIO, on_line: OnLine) -> None:
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._process = process
         self._on_line = on_line
-        self._output = asyncio.create_task(self._read_output())
+        self._reading = asyncio.create_task(self._read(output))
 
     @classmethod
     async def start(
@@ -45,17 +46,22 @@ class Child:
         """
         Starts the command. Call it on the main thread: the child dies with the thread that starts it.
         """
-        tethered = [command[0], "-I", "-S", str(_TETHER), str(os.getpid()), *command]
-        process = await asyncio.create_subprocess_exec(
-            *tethered,
-            env=environment,
-            cwd=folder,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            process_group=0,
-        )
-        return cls(name, process, on_line)
+        tethered = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *command]
+        # A pipe of asyncio's own would make it wait for whoever else holds the other end.
+        reading, writing = os.pipe()
+        with contextlib.ExitStack() as on_failure, os.fdopen(writing, "wb") as given:
+            output = on_failure.enter_context(os.fdopen(reading, "rb", buffering=0))
+            process = await asyncio.create_subprocess_exec(
+                *tethered,
+                env=environment,
+                cwd=folder,
+                stdin=DEVNULL,
+                stdout=given,
+                stderr=STDOUT,
+                process_group=0,
+            )
+            on_failure.pop_all()
+        return cls(name, process, output, on_line)
 
     @property
     def has_ended(self) -> bool:
@@ -70,7 +76,9 @@ class Child:
         """
         code = await self._process.wait()
         # A grandchild may hold the pipe open for ever.
-        await asyncio.wait([self._output], timeout=_OUTPUT_AFTER_END_S)
+        _, unread = await asyncio.wait([self._reading], timeout=_OUTPUT_AFTER_END_S)
+        for reading in unread:
+            reading.cancel()
         return code
 
     def send(self, signal_number: signal.Signals) -> None:
@@ -81,9 +89,17 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal_number)
 
-    async def _read_output(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None, "start() asks for a pipe"  # noqa: S101 - for the type checker
+    async def _read(self, output: BinaryIO) -> None:
+        stream = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), output
+        )
+        try:
+            await self._take_lines(stream)
+        finally:
+            transport.close()
+
+    async def _take_lines(self, stream: asyncio.StreamReader) -> None:
         unfinished = b""
         while chunk := await stream.read(65_536):
             *lines, unfinished = (unfinished + chunk).split(b"\n")

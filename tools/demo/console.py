@@ -22,11 +22,19 @@ class Console:
     Prints to a file descriptor, or nowhere when there is none.
     """
 
-    def __init__(self, descriptor: int | None, names: Sequence[str], *, colours: bool) -> None:
+    def __init__(
+        self,
+        descriptor: int | None,
+        names: Sequence[str],
+        *,
+        colours: bool,
+        room_lines: int = _ROOM_LINES,
+    ) -> None:
         self._descriptor = descriptor
         self._prefixes = _prefixes(names, colours=colours)
-        self._waiting: queue.Queue[bytes | None] = queue.Queue(_ROOM_LINES)
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(room_lines)
         self._left_out = 0
+        self._counting = threading.Lock()
         self._writer = threading.Thread(target=self._write_all, daemon=True)
         self._writer.start()
 
@@ -65,28 +73,34 @@ class Console:
         self._writer.join(_FAREWELL_S)
 
     def _put(self, printed: bytes) -> None:
-        if self._left_out and not self._waiting.full():
-            notice = f"({self._left_out} lines are left out here; the log files have them)\n"
-            self._left_out = 0
-            self._waiting.put_nowait(notice.encode())
         try:
             self._waiting.put_nowait(printed)
         except queue.Full:
-            self._left_out += 1
+            with self._counting:
+                self._left_out += 1
 
     def _write_all(self) -> None:
         while (printed := self._waiting.get()) is not None:
-            if self._descriptor is None:
-                continue
-            try:
-                _write(self._descriptor, printed)
-            except OSError:
-                self._descriptor = None
+            self._write(printed)
+            if self._waiting.empty():
+                self._write(self._notice())
+        self._write(self._notice())
 
+    def _notice(self) -> bytes:
+        with self._counting:
+            left_out, self._left_out = self._left_out, 0
+        if not left_out:
+            return b""
+        return f"({left_out} lines are left out here; the log files have them)\n".encode()
 
-def _write(descriptor: int, printed: bytes) -> None:
-    while printed:
-        printed = printed[os.write(descriptor, printed) :]
+    def _write(self, printed: bytes) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            while printed:
+                printed = printed[os.write(self._descriptor, printed) :]
+        except OSError:
+            self._descriptor = None
 
 
 def _prefixes(names: Sequence[str], *, colours: bool) -> dict[str, bytes]:

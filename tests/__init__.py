@@ -1,0 +1,3 @@
+"""
+Tests across services and of the house's own tools.
+"""

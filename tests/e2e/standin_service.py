@@ -1,0 +1,76 @@
+"""
+A service that the supervisor's tests run instead of a real one; it behaves as ``STANDIN`` says.
+
+``fails-to-migrate``, ``dies-early``, ``never-ready`` and ``ignores-sigterm`` are what they say.
+While it serves, ``/crash`` ends it, ``/flood`` prints a lot, ``/environment`` tells what it was given.
+"""
+
+# ruff: noqa: T201 - a program of its own, which prints
+
+import json
+import os
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+BEHAVIOUR = os.environ.get("STANDIN", "")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """
+    Answers GET.
+    """
+
+    def do_GET(self) -> None:
+        if self.path == "/crash":
+            print("crashing as asked", flush=True)
+            os._exit(7)
+        if self.path == "/flood":
+            print("x" * 100 + "\n" + ("flood " * 20 + "\n") * 20_000, flush=True)
+        is_ready = BEHAVIOUR != "never-ready"
+        self.send_response(200 if is_ready else 503)
+        self.end_headers()
+        told = {"pid": os.getpid(), "arguments": sys.argv, "environment": dict(os.environ)}
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        """
+        Prints nothing of its own.
+        """
+
+
+def stop(_number: int, _frame: object) -> None:
+    """
+    Ends well, and says so.
+    """
+    print("stopped gracefully", flush=True)
+    os._exit(0)
+
+
+def ignore(_number: int, _frame: object) -> None:
+    """
+    Carries on, and says so.
+    """
+    print("ignored SIGTERM", flush=True)
+
+
+def serve() -> None:
+    """
+    Listens where the environment says.
+    """
+    if BEHAVIOUR == "dies-early":
+        sys.exit("there is no paper in the printer")
+    signal.signal(signal.SIGTERM, ignore if BEHAVIOUR == "ignores-sigterm" else stop)
+    address = (os.environ["SERVICE_HOST"], int(os.environ["SERVICE_PORT"]))
+    server = ThreadingHTTPServer(address, Handler)
+    print(f"serving as {os.getpid()}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        serve()
+    elif BEHAVIOUR == "fails-to-migrate":
+        sys.exit("the table is laid already")
+    else:
+        print(f"{sys.argv[1]} done", flush=True)
