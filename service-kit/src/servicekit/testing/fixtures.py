@@ -21,11 +21,11 @@ they fail, so that a green build means that they ran.
 """
 
 import os
-import shutil
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -262,7 +262,8 @@ def _sqlite_copies(run_folder: Path, folder: Path) -> DatabaseCopy:
         prepared = run_folder / f"template_{name}.db"
         _once(prepared, lambda: _in_a_thread(prepare, f"sqlite:///{prepared}"))
         file = folder / f"{name}_{uuid.uuid4().hex}.db"
-        shutil.copyfile(prepared, file)
+        with closing(sqlite3.connect(prepared)) as source, closing(sqlite3.connect(file)) as target:
+            source.backup(target)
         return f"sqlite:///{file}"
 
     return copy
