@@ -408,6 +408,22 @@ def test_two_keys_of_one_name_are_both_passed_over(issuer: TokenIssuer) -> None:
     assert keys == {"key-1": issuer.public_key}
 
 
+async def test_the_age_counts_from_the_question(clock: FakeClock) -> None:
+    """
+    An answer may be as old as the request for it: a slow answer is not taken for a new one.
+    """
+
+    async def slow() -> str:
+        clock.advance(4)
+        return "keys"
+
+    renewal = Renewal(slow, name="test", now=clock.monotonic)
+
+    await renewal.attempt()
+
+    assert (renewal.value, renewal.age_s) == ("keys", 4)
+
+
 async def test_a_fetch_that_hangs_is_given_up(clock: FakeClock) -> None:
     """
     A fetch that never ends counts as failed, and the next may begin.
