@@ -5,6 +5,7 @@ A service's migrations as they stand in its package.
 import importlib
 import importlib.util
 import os
+import warnings
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, MetaData
 
 _ENVIRONMENT = Path(__file__).parent / "environment"
@@ -51,7 +53,7 @@ class Scripts:
         """
         folder = _migrations_folder(package) / "versions"
         directory = ScriptDirectory.from_config(_config(folder))
-        heads = directory.get_heads()
+        heads = _heads(directory)
         if len(heads) > 1:
             raise MigrationError(
                 f"{package} has migrations that do not follow one another: {', '.join(heads)}"
@@ -106,6 +108,16 @@ def _migrations_folder(package: str) -> Path:
         if (Path(place) / "migrations").is_dir():
             return Path(place) / "migrations"
     raise MigrationError(f"{package} has no migrations")
+
+
+def _heads(directory: ScriptDirectory) -> list[str]:
+    with warnings.catch_warnings():
+        # Of a number that occurs twice, or one that is missing, Alembic merely warns.
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return directory.get_heads()
+        except (UserWarning, RevisionError) as error:
+            raise MigrationError(str(error)) from error
 
 
 def _config(versions: Path) -> Config:
