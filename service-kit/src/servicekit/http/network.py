@@ -5,8 +5,7 @@ aiohttp is several times as fast as httpx's own pool (docs/decisions/0002). The
 ready-made bridge, httpx-aiohttp, is not used, because it reports a connection
 that was lost after sending as one that was never made, and a write would be
 repeated that may have happened. Here the moment at which sending begins is
-noted, and decides: before it every error is a ``ConnectError`` or
-``ConnectTimeout``, after it never.
+noted, and decides: before it every error is a ``ConnectError``, after it none is.
 
 By itself aiohttp sends GET, HEAD, PUT and DELETE a second time when the
 connection is lost. It does so for ``ClientOSError`` and
@@ -14,7 +13,7 @@ connection is lost. It does so for ``ClientOSError`` and
 httpx's before aiohttp sees them leaves our own retry as the only one.
 """
 
-import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
@@ -29,6 +28,8 @@ from servicekit.http.call import Call, call_of
 _ADDED_BY_AIOHTTP = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 #: Time is kept by the layers above, and covers the whole attempt.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
+
+_LARGE_BODY_BYTES = 256 * 1024
 
 _call: ContextVar[Call] = ContextVar("call_on_the_network")
 
@@ -93,7 +94,7 @@ class Network(httpx.AsyncBaseTransport):
             answer = await self._session().request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                data=await request.aread() or None,
+                data=_payload(await request.aread()),
                 headers=request.headers.multi_items(),
                 allow_redirects=False,
             )
@@ -129,6 +130,13 @@ class Network(httpx.AsyncBaseTransport):
         return self._opened
 
 
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    """
+    What aiohttp takes: a large body goes out in pieces, so that it does not hold up the loop.
+    """
+    return io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else body or None
+
+
 async def _in_terms_of_httpx(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -136,20 +144,12 @@ async def _in_terms_of_httpx(
         return await handler(request)
     except (aiohttp.ClientError, OSError) as error:
         if _call.get().is_connecting:
-            raise _error_before_sending(error) from error
+            raise httpx.ConnectError(str(error)) from error
         raise _error_after_sending(error) from error
-
-
-def _error_before_sending(error: Exception) -> httpx.TransportError:
-    if isinstance(error, asyncio.TimeoutError):
-        return httpx.ConnectTimeout(str(error))
-    return httpx.ConnectError(str(error))
 
 
 def _error_after_sending(error: Exception) -> httpx.TransportError:
     match error:
-        case asyncio.TimeoutError():
-            return httpx.ReadTimeout(str(error))
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
             return httpx.RemoteProtocolError(str(error))
         case aiohttp.ServerDisconnectedError():
