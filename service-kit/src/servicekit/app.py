@@ -26,6 +26,7 @@ from servicekit.middleware.correlation import CorrelationMiddleware
 from servicekit.middleware.error_boundary import ErrorBoundaryMiddleware
 from servicekit.middleware.lifetime import LifetimeMiddleware
 from servicekit.middleware.request_log import RequestLogMiddleware
+from servicekit.migrations import MigrationError
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import Telemetry
 
@@ -151,8 +152,8 @@ async def _start(
     try:
         for resource in resources:
             await stack.enter_async_context(resource())
-    except StorefrontError as error:
-        log.critical("service.start_refused", reason=error.message)
+    except (StorefrontError, MigrationError) as error:
+        log.critical("service.start_refused", reason=str(error))
         lifecycle.refuse()
         raise
     lifecycle.serve()

@@ -7,19 +7,26 @@ waits for requests in progress, and leaves. A second signal skips the delay,
 a third one does not wait for requests either.
 """
 
+import errno
+import logging
+import socket
 import time
 from types import FrameType
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from servicekit.bounded_http import BoundedHttpProtocol
 from servicekit.lifecycle import Lifecycle
-from servicekit.settings import ServiceSettings
+from servicekit.settings import ServiceSettings, SettingsError
 
 KEEP_ALIVE_S = 75
 #: Connections that may wait to be accepted in a rush.
 BACKLOG = 2048
+
+log = structlog.get_logger()
 
 
 class DrainingServer(uvicorn.Server):
@@ -34,6 +41,7 @@ class DrainingServer(uvicorn.Server):
         self._lifecycle = lifecycle
         self._drain_delay_s = drain_delay_s
         self._stop_at: float | None = None
+        self._is_told = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """
@@ -51,19 +59,26 @@ class DrainingServer(uvicorn.Server):
         """
         Called ten times a second: whether the drain is over.
         """
-        if self._stop_at is not None and time.monotonic() >= self._stop_at:
-            self.should_exit = True
+        if self._stop_at is not None:
+            if not self._is_told:
+                # Told here: a signal's handler may have interrupted the writing of a line.
+                self._is_told = True
+                log.info("service.draining", delay_s=self._drain_delay_s)
+            if time.monotonic() >= self._stop_at:
+                self.should_exit = True
         return await super().on_tick(counter)
 
 
 def run(app: FastAPI, settings: ServiceSettings) -> int:
     """
     Serve until a signal says otherwise; returns the process's exit code.
+
+    Raises SettingsError where the address cannot be had.
     """
+    listener = _bound(settings.service_host, settings.service_port)
     config = uvicorn.Config(
         _quiet_refusals(app),
-        host=settings.service_host,
-        port=settings.service_port,
+        http=BoundedHttpProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -76,8 +91,35 @@ def run(app: FastAPI, settings: ServiceSettings) -> int:
     server = DrainingServer(
         config, lifecycle=app.state.lifecycle, drain_delay_s=settings.drain_delay_seconds
     )
-    server.run()
-    return 0 if server.started else 3
+    with listener:
+        try:
+            server.run(sockets=[listener])
+        except SystemExit as refusal:
+            return int(refusal.code or 0)
+    return 0
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """
+    A socket that has the address and does not listen yet: nobody is let in before the start is done.
+    """
+    listener = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        if error.errno == errno.EADDRINUSE:
+            reason = "is in use: stop what listens there, or set SERVICE_PORT"
+        else:
+            reason = f"cannot be listened on ({error.strerror})"
+        raise SettingsError(f"{host}:{port} {reason}") from None
+    return listener
 
 
 def _quiet_refusals(app: FastAPI) -> ASGIApp:
@@ -88,7 +130,7 @@ def _quiet_refusals(app: FastAPI) -> ASGIApp:
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_without_traceback(message: Message) -> None:
             if message["type"] == "lifespan.startup.failed" and app.state.lifecycle.is_refused:
-                message = {**message, "message": ""}
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             await send(message)
 
         await app(scope, receive, send_without_traceback if scope["type"] == "lifespan" else send)

@@ -44,8 +44,9 @@ def output() -> Iterator[Output]:
     stream = Output()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    former = structlog.get_config()
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**former)
     root.handlers[:], root.level = handlers, level
 
 

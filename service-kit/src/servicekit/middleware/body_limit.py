@@ -3,11 +3,20 @@ Bounds what a request may send.
 
 Starlette has a middleware for this, but it answers in plain text and may
 replace an answer that was already chosen.
+
+What is left of a refused body is read and thrown away for a moment, so that a
+client that is still sending gets to read its answer and not a reset connection.
 """
+
+import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import BodyTooLarge, MalformedRequest
+
+#: How much of a refused body is thrown away at most, and for how long.
+DISCARD_BYTES = 4 * 1024 * 1024
+DISCARD_FOR_S = 1.0
 
 
 class BodyLimitMiddleware:
@@ -27,18 +36,47 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         if length > self._max_body_bytes:
+            await _discard(receive)
             raise BodyTooLarge(max_body_bytes=self._max_body_bytes)
+        await self._serve_within(scope, receive, send)
+
+    async def _serve_within(self, scope: Scope, receive: Receive, send: Send) -> None:
         received_bytes = 0
+        is_answering = False
 
         async def receive_within() -> Message:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
             if received_bytes > self._max_body_bytes:
-                raise BodyTooLarge(max_body_bytes=self._max_body_bytes)
+                raise too_large
             return message
 
-        await self._app(scope, receive_within, send)
+        async def send_unless_too_large(message: Message) -> None:
+            nonlocal is_answering
+            # Whoever read the body may have made another error of ours: it is not the client's.
+            if received_bytes <= self._max_body_bytes or is_answering:
+                is_answering = True
+                await send(message)
+
+        too_large = BodyTooLarge(max_body_bytes=self._max_body_bytes)
+        await self._app(scope, receive_within, send_unless_too_large)
+        if received_bytes > self._max_body_bytes and not is_answering:
+            await _discard(receive)
+            raise too_large
+
+
+async def _discard(receive: Receive) -> None:
+    left_bytes = DISCARD_BYTES
+    try:
+        async with asyncio.timeout(DISCARD_FOR_S):
+            while left_bytes > 0:
+                message = await receive()
+                left_bytes -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
 
 
 def _told_length(scope: Scope) -> int:
