@@ -19,7 +19,7 @@ from tools.demo.ports import is_free
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDIN_DEMO = Path(__file__).with_name("standin_demo.py")
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Running:

@@ -1,7 +1,8 @@
 """
 A service that the supervisor's tests run instead of a real one; it behaves as ``STANDIN`` says.
 
-``fails-to-migrate``, ``dies-early``, ``never-ready`` and ``ignores-sigterm`` are what they say.
+``fails-to-migrate``, ``dies-early``, ``never-ready``, ``ignores-sigterm`` and ``keeps-database``
+are what they say.
 While it serves, ``/crash`` ends it, ``/flood`` prints a lot, ``/environment`` tells what it was given.
 """
 
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 BEHAVIOUR = os.environ.get("STANDIN", "")
 
@@ -73,4 +75,6 @@ if __name__ == "__main__":
     elif BEHAVIOUR == "fails-to-migrate":
         sys.exit("the table is laid already")
     else:
+        if BEHAVIOUR == "keeps-database":
+            Path(os.environ["DATABASE_URL"].removeprefix("sqlite:///")).touch()
         print(f"{sys.argv[1]} done", flush=True)

@@ -5,9 +5,12 @@ What the demo runs: one row a service. Adding a service is adding a row.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from tools.demo.secrets_file import DemoSecrets
 from tools.demo.settings import DemoSettings
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SettingsOf = Callable[[DemoSecrets], Mapping[str, str]]
 
@@ -22,13 +25,15 @@ class Service:
     How a service is prepared and started.
 
     ``program`` is what Python runs; ``settings`` go to each of its commands, ``seed_settings``
-    to the preparations only.
+    to the preparations only. When something in the folders ``sources`` changes, the service
+    is prepared anew.
     """
 
     name: str
     program: tuple[str, ...]
     port_offset: int
     preparations: tuple[str, ...] = ("migrate",)
+    sources: tuple[Path, ...] = ()
     secrets: tuple[str, ...] = ()
     settings: SettingsOf = _nothing
     seed_settings: SettingsOf = _nothing
@@ -44,6 +49,12 @@ class Service:
         Where it answers.
         """
         return f"http://{demo.host}:{self.port(demo)}"
+
+    def database(self, demo: DemoSettings) -> Path:
+        """
+        Its SQLite file.
+        """
+        return demo.folder / f"{self.name.replace('-', '_')}.db"
 
 
 DEMO_USERS = ("shopper", "merchant", "admin")
@@ -69,6 +80,7 @@ SERVICES: tuple[Service, ...] = (
         program=("-m", "identity"),
         port_offset=3,
         preparations=("migrate", "seed"),
+        sources=(ROOT / "identity-service" / "src", ROOT / "service-kit" / "src"),
         secrets=(
             "identity-key",
             *(f"password/{user}" for user in DEMO_USERS),
@@ -98,13 +110,12 @@ def environment(
     """
     The whole environment of one of the service's commands; its only way to learn a secret.
     """
-    database = demo.folder / f"{service.name.replace('-', '_')}.db"
     return {
         **demo.inherited,
         "PYTHONUNBUFFERED": "1",
         "SERVICE_HOST": demo.host,
         "SERVICE_PORT": str(service.port(demo)),
-        "DATABASE_URL": f"sqlite:///{database}",
+        "DATABASE_URL": f"sqlite:///{service.database(demo)}",
         "LOG_FORMAT": demo.log_format,
         "LOG_LEVEL": demo.log_level,
         "DRAIN_TIMEOUT_SECONDS": str(demo.stop_within_s / 2),

@@ -8,12 +8,13 @@ within a bound. A second Ctrl-C kills at once.
 import asyncio
 import itertools
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
 
 from tools.demo.child import Child, describe_end
 from tools.demo.console import Console
 from tools.demo.log_files import LogFiles
+from tools.demo.prepared import Prepared, fingerprint
 from tools.demo.readiness import is_ready
 from tools.demo.secrets_file import DemoSecrets
 from tools.demo.services import Service, environment
@@ -44,6 +45,7 @@ class Supervisor:
         self._console = console
         self._log_files = log_files
         self._children: list[Child] = []
+        self._prepared = Prepared(demo.folder / "prepared.json")
         self._is_stopping = False
 
     async def run(self) -> None:
@@ -69,23 +71,26 @@ class Supervisor:
         work.cancel()
 
     async def _work(self) -> None:
-        for service in self._services:
-            for preparation in service.preparations:
-                await self._prepare(service, preparation)
+        await _together(self._prepare(service) for service in self._services)
         children = [await self._serve(service) for service in self._services]
         await self._wait_until_ready(children)
         self._console.say(tour(self._services, self._demo, self._secrets))
-        await self._keep_all_running(children)
+        pairs = zip(self._services, children, strict=True)
+        await _together(self._keep_running(service, child) for service, child in pairs)
 
-    async def _keep_all_running(self, children: Sequence[Child]) -> None:
-        try:
-            async with asyncio.TaskGroup() as keepers:
-                for service, child in zip(self._services, children, strict=True):
-                    keepers.create_task(self._keep_running(service, child))
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+    async def _prepare(self, service: Service) -> None:
+        if self._prepared.has(service.name, self._fingerprint(service)):
+            return
+        self._prepared.remember(service.name, None)
+        for preparation in service.preparations:
+            await self._prepare_by(service, preparation)
+        self._prepared.remember(service.name, self._fingerprint(service))
 
-    async def _prepare(self, service: Service, preparation: str) -> None:
+    def _fingerprint(self, service: Service) -> str | None:
+        variables = self._environment(service, seeding=True)
+        return fingerprint(service.sources, variables, service.database(self._demo))
+
+    async def _prepare_by(self, service: Service, preparation: str) -> None:
         self._console.say(f"Preparing {service.name}: {preparation}")
         child = await self._start(service, preparation)
         try:
@@ -101,18 +106,18 @@ class Supervisor:
         return await self._start(service, "serve")
 
     async def _start(self, service: Service, command: str) -> Child:
-        seeding = command in service.preparations
         child = await Child.start(
             service.name,
             [self._demo.python, *service.program, command],
-            environment=environment(
-                service, self._services, self._demo, self._secrets, seeding=seeding
-            ),
+            environment=self._environment(service, seeding=command in service.preparations),
             folder=self._demo.folder,
             on_line=partial(self._take_line, service.name),
         )
         self._children.append(child)
         return child
+
+    def _environment(self, service: Service, *, seeding: bool) -> dict[str, str]:
+        return environment(service, self._services, self._demo, self._secrets, seeding=seeding)
 
     def _take_line(self, name: str, line: bytes) -> None:
         self._log_files.write(name, line)
@@ -164,6 +169,18 @@ class Supervisor:
             self._console.say(f"Killing what did not stop within {self._demo.stop_within_s:g} s")
             self._send_all(signal.SIGKILL)
             await asyncio.wait(ends)
+
+
+async def _together(works: Iterable[Coroutine[None, None, None]]) -> None:
+    """
+    Runs all of them; the first problem ends the others and is raised.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except ExceptionGroup as problems:
+        raise problems.exceptions[0] from None
 
 
 async def _check_alive(children: Sequence[Child]) -> None:
