@@ -19,7 +19,8 @@ from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.config import JsonDict
 
 from servicekit.auth import PUBLIC
 from servicekit.lifecycle import Lifecycle, Phase
@@ -28,6 +29,17 @@ CHECK_TIMEOUT_S = 1.0
 RESULT_KEPT_S = 1.0
 _PAGE_BYTES = resource.getpagesize()
 _STATM = Path("/proc/self/statm")
+
+_EXAMPLE: JsonDict = {
+    "service": "inventory-service",
+    "status": "degraded",
+    "version": "1.4.0",
+    "port": 8001,
+    "timestamp": "2026-11-03T09:30:00Z",
+    "dependencies": {"database": "healthy", "redis": "unhealthy"},
+    "metrics": {"uptime_seconds": 86400.0, "active_connections": 3, "memory_usage_mb": 92.5},
+    "details": {},
+}
 
 log = structlog.get_logger()
 
@@ -60,6 +72,8 @@ class Health(BaseModel):
     The state of a service.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
     service: str
     status: Literal["healthy", "degraded", "unhealthy"]
     version: str
@@ -77,7 +91,9 @@ class Probe(BaseModel):
     The answer to a probe.
     """
 
-    status: Literal["alive", "ready", "starting", "draining", "unhealthy"]
+    status: Annotated[
+        Literal["alive", "ready", "starting", "draining", "unhealthy"], Field(examples=["ready"])
+    ]
 
 
 class Checks:

@@ -21,6 +21,7 @@ from prometheus_client import (
 from servicekit.auth import PUBLIC
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_EXAMPLE = 'http_request_duration_seconds_count{method="GET",route="/health",status="200"} 42.0\n'
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -80,7 +81,7 @@ class Telemetry:
             "/metrics",
             summary="Metrics in Prometheus' text format",
             response_class=Response,
-            responses={200: {"content": {"text/plain": {}}}},
+            responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}},
         )
         async def metrics() -> Response:
             return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

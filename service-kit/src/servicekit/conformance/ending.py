@@ -71,7 +71,7 @@ class ProcessById:
         The exit code, where the process is a child of ours; None where it is not.
         """
         async with asyncio.timeout(within_s):
-            while self._is_there():
+            while self._is_there():  # noqa: ASYNC110 - nobody tells of the end of another's child
                 await asyncio.sleep(_PAUSE_S)
         return self._exit_code()
 

@@ -273,4 +273,5 @@ def _bounded(n_bytes: int) -> int:
 
 
 def _name(error: OSError) -> str:
-    return os.strerror(error.errno) if (error.errno or 0) > 0 else type(error).__name__
+    # asyncio gives a TLS or address failure without a number.
+    return os.strerror(error.errno) if error.errno else type(error).__name__

@@ -8,12 +8,13 @@ import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from servicekit.bounded_http import BoundedHttpProtocol
 from servicekit.testing.guarded import GuardedProcess, shared_lock
 from servicekit.testing.polling import eventually, unused_port
 
@@ -39,13 +40,14 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
         server = _Server(
             uvicorn.Config(
                 app,
+                http=BoundedHttpProtocol,
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=5,
             )
         )
-        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+        serving = asyncio.ensure_future(_serve(server, listener))
         try:
             await eventually(lambda: server.started or serving.done(), within_s=_READY_WITHIN_S)
             if not server.started:
@@ -55,6 +57,12 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    # Uvicorn ends the process when the application refuses to start.
+    with suppress(SystemExit):
+        await server.serve(sockets=[listener])
 
 
 class ServedProcess:

@@ -14,7 +14,6 @@ from servicekit.conformance.wire import Connection, NoAnswer
 _SERVER: Final = "Serve by servicekit.server.run(): "
 _GARBAGE: Final = (
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(64)),
-    b"GET /health/live\r\n\r\n",
     b"GET /health/live HTTP/9.9\r\nHost: x\r\n\r\n",
     b"\r\n\r\n\r\n\r\nNONSENSE\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n",
