@@ -4,8 +4,43 @@ Each grant of ``POST /auth/token``, its refusals, and what the tokens say.
 
 import base64
 
-import pytest
-from running_identity import GATEWAY, PASSWORDS, RunningIdentity, claims_of, tokens_of
+from running_identity import (
+    GATEWAY,
+    PASSWORDS,
+    RunningIdentity,
+    claims_of,
+    running_identity,
+    settings_for,
+    tokens_of,
+)
+
+from servicekit.testing.clock import FakeClock
+
+
+def _basic(credentials: bytes) -> str:
+    return "Basic " + base64.b64encode(credentials).decode()
+
+
+BAD_CLIENTS = (
+    "Basic !!!",
+    _basic(b"no-colon"),
+    _basic(b"api-gateway:wrong"),
+    _basic(b"API-GATEWAY:" + GATEWAY[1].encode()),
+    _basic(b"nobody:x"),
+    _basic(b"a\x00b:x"),
+    "Digest x",
+)
+MALFORMED_FORMS: tuple[tuple[dict[str, str | list[str]], str], ...] = (
+    ({"x": "y"}, "invalid_request"),
+    ({"grant_type": "password"}, "invalid_request"),
+    ({"grant_type": "password", "username": "shopper", "password": ""}, "invalid_request"),
+    ({"grant_type": "password", "username": "a\x00b", "password": "x"}, "invalid_request"),
+    ({"grant_type": "password", "username": "x" * 9000, "password": "x"}, "invalid_request"),
+    ({"grant_type": "refresh_token"}, "invalid_request"),
+    ({"grant_type": "implicit"}, "unsupported_grant_type"),
+    ({"grant_type": ["password", "password"]}, "invalid_request"),
+    ({f"field{i}": "x" for i in range(30)}, "invalid_request"),
+)
 
 
 async def test_password_gives_tokens_of_the_role(identity: RunningIdentity) -> None:
@@ -27,14 +62,14 @@ async def test_password_gives_tokens_of_the_role(identity: RunningIdentity) -> N
     assert claims["exp"] - claims["iat"] == 900
 
 
-@pytest.mark.parametrize("name", ["SHOPPER", "ｓｈｏｐｐｅｒ", "Shopper@Example.com"])  # noqa: RUF001 - on purpose
-async def test_names_are_the_same_in_any_case(identity: RunningIdentity, name: str) -> None:
+async def test_names_are_the_same_in_any_case(identity: RunningIdentity) -> None:
     """
     A user name or e-mail address is found however it is written.
     """
-    answer = await identity.password(name, PASSWORDS["shopper"])
+    for name in ("SHOPPER", "\uff53hopper", " shopper ", "Shopper@Example.com"):
+        answer = await identity.password(name, PASSWORDS["shopper"])
 
-    assert answer.status_code == 200
+        assert answer.status_code == 200, name
 
 
 async def test_the_same_routes_stand_under_the_api_prefix(identity: RunningIdentity) -> None:
@@ -59,15 +94,15 @@ async def test_scope_narrows(identity: RunningIdentity) -> None:
     assert claims["permissions"] == []
 
 
-@pytest.mark.parametrize("scope", ["admin", "read admin", "read  write", 'a"b', "x" * 501])
-async def test_scope_cannot_widen(identity: RunningIdentity, scope: str) -> None:
+async def test_scope_cannot_widen(identity: RunningIdentity) -> None:
     """
     What the role does not allow is refused, and so is what is no scope.
     """
-    answer = await identity.password("shopper", scope=scope)
+    for scope in ("admin", "read admin", "read  write", 'a"b', "x" * 501):
+        answer = await identity.password("shopper", scope=scope)
 
-    assert answer.status_code == 400
-    assert answer.json()["error"]["details"]["error"] == "invalid_scope"
+        assert answer.status_code == 400, scope
+        assert answer.json()["error"]["details"]["error"] == "invalid_scope"
 
 
 async def test_unknown_wrong_and_disabled_look_the_same(identity: RunningIdentity) -> None:
@@ -110,28 +145,21 @@ async def test_client_credentials_by_basic_and_by_form(identity: RunningIdentity
         assert "email" not in claims
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "Basic !!!",
-        "Basic " + base64.b64encode(b"no-colon").decode(),
-        "Basic " + base64.b64encode(b"api-gateway:wrong").decode(),
-        "Basic " + base64.b64encode(b"API-GATEWAY:" + GATEWAY[1].encode()).decode(),
-        "Basic " + base64.b64encode(b"nobody:x").decode(),
-        "Basic " + base64.b64encode(b"a\x00b:x").decode(),
-        "Digest x",
-    ],
-)
-async def test_bad_client_credentials_are_refused(identity: RunningIdentity, header: str) -> None:
+async def test_bad_client_credentials_are_refused(seeded_url: str, clock: FakeClock) -> None:
     """
     A client that does not prove itself gets 401 with a challenge, also beside a right password.
     """
     form = {"grant_type": "password", "username": "shopper", "password": PASSWORDS["shopper"]}
-    answer = await identity.http.post("/auth/token", data=form, headers={"Authorization": header})
+    settings = settings_for(seeded_url, sign_in_account_failures=100)
+    async with running_identity(settings, clock) as identity:
+        for header in BAD_CLIENTS:
+            answer = await identity.http.post(
+                "/auth/token", data=form, headers={"Authorization": header}
+            )
 
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Basic")
-    assert answer.json()["error"]["details"]["error"] == "invalid_client"
+            assert answer.status_code == 401, header
+            assert answer.headers["www-authenticate"].startswith("Basic")
+            assert answer.json()["error"]["details"]["error"] == "invalid_client"
 
 
 async def test_a_client_id_alone_proves_nothing(identity: RunningIdentity) -> None:
@@ -155,53 +183,34 @@ async def test_an_old_bearer_token_does_not_disturb_signing_in(identity: Running
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("form", "fault"),
-    [
-        ({}, "invalid_request"),
-        ({"grant_type": "password"}, "invalid_request"),
-        ({"grant_type": "password", "username": "shopper", "password": ""}, "invalid_request"),
-        ({"grant_type": "password", "username": "a\x00b", "password": "x"}, "invalid_request"),
-        ({"grant_type": "password", "username": "x" * 9000, "password": "x"}, "invalid_request"),
-        ({"grant_type": "refresh_token"}, "invalid_request"),
-        ({"grant_type": "implicit"}, "unsupported_grant_type"),
-        ({"grant_type": ["password", "password"]}, "invalid_request"),
-        ({f"field{i}": "x" for i in range(30)}, "invalid_request"),
-    ],
-)
-async def test_malformed_requests_say_what_is_wrong(
-    identity: RunningIdentity, form: dict[str, str | list[str]], fault: str
-) -> None:
+async def test_malformed_requests_say_what_is_wrong(identity: RunningIdentity) -> None:
     """
     A request that is not one of RFC 6749 gets 400 with that RFC's code.
     """
-    answer = await identity.http.post("/auth/token", data=form or {"x": "y"})
+    for form, fault in MALFORMED_FORMS:
+        answer = await identity.http.post("/auth/token", data=form)
 
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "INVALID_REQUEST"
-    assert answer.json()["error"]["details"]["error"] == fault
+        assert answer.status_code == 400, form
+        assert answer.json()["error"]["code"] == "INVALID_REQUEST"
+        assert answer.json()["error"]["details"]["error"] == fault
 
 
-@pytest.mark.parametrize(
-    ("content", "content_type"),
-    [
-        (b'{"grant_type":"password"}', "application/json"),
-        (b"grant_type=%ff", "application/x-www-form-urlencoded"),
-        (b"grant_type=\xff", "application/x-www-form-urlencoded"),
-        (b"", ""),
-    ],
-)
-async def test_only_forms_are_read(
-    identity: RunningIdentity, content: bytes, content_type: str
-) -> None:
+async def test_only_forms_are_read(identity: RunningIdentity) -> None:
     """
     Another media type, or what is no UTF-8, gets 400.
     """
-    answer = await identity.http.post(
-        "/auth/token", content=content, headers={"Content-Type": content_type}
-    )
+    form = "application/x-www-form-urlencoded"
+    for content, content_type in (
+        (b'{"grant_type":"password"}', "application/json"),
+        (b"grant_type=%ff", form),
+        (b"grant_type=\xff", form),
+        (b"", ""),
+    ):
+        answer = await identity.http.post(
+            "/auth/token", content=content, headers={"Content-Type": content_type}
+        )
 
-    assert answer.status_code == 400
+        assert answer.status_code == 400, content
 
 
 async def test_two_ways_of_client_authentication_are_one_too_many(

@@ -30,7 +30,7 @@ GATEWAY = ("api-gateway", "gateway-secret-" + "g" * 32)
 INVENTORY = ("inventory-service", "inventory-secret-" + "i" * 32)
 
 
-def settings_for(database_url: str, **changed: Any) -> Settings:
+def settings_for(database_url: str, **changed: object) -> Settings:
     """
     Settings of a service on this database, read from nowhere else.
     """
