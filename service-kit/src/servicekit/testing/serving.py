@@ -44,6 +44,8 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # As in production without TRUSTED_PROXIES; uvicorn would believe the loopback.
+                proxy_headers=False,
                 timeout_graceful_shutdown=5,
             )
         )
