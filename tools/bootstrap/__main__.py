@@ -96,7 +96,8 @@ def install_by(installer: Uv | Pip, checkout: Checkout, level: Level) -> None:
     """
     say(f"Installing {checkout.lock_file(level).name} by {installer.name}")
     installer.install_locked(level)
-    installer.install_distributions()
+    if checkout.distributions():
+        installer.install_distributions()
 
 
 @contextmanager
