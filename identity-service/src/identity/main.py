@@ -29,7 +29,7 @@ def create_app(
     """
     The application. ``now`` and ``hash_cost`` stand in for the clock and the settings' cost.
     """
-    telemetry = Telemetry()
+    telemetry = Telemetry.configured(settings)
     services = build_services(settings, telemetry=telemetry, now=now, hash_cost=hash_cost)
     maintenance = Maintenance(_tasks(services), interval_s=settings.maintenance_interval_seconds)
 

@@ -66,8 +66,8 @@ def create_service(
     they authenticate in a way of their own. Nothing starts before the application does.
     """
     lifecycle = Lifecycle()
-    telemetry = telemetry or Telemetry()
-    tracing = _tracing(settings)
+    telemetry = telemetry or Telemetry.configured(settings)
+    tracing = telemetry.tracing
     app = FastAPI(
         title=title,
         description=description,
@@ -112,18 +112,6 @@ def _guards(settings: ServiceSettings) -> list[Middleware]:
         ),
         Middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes),
     ]
-
-
-def _tracing(settings: ServiceSettings) -> "Tracing | None":
-    if settings.otel_exporter_otlp_endpoint is None:
-        return None
-    from servicekit.tracing import Tracing  # noqa: PLC0415 - costs time and memory: only where wanted
-
-    return Tracing(
-        service=settings.service_name,
-        version=settings.service_version,
-        endpoint=settings.otel_exporter_otlp_endpoint,
-    )
 
 
 def _lifespan(

@@ -1,10 +1,12 @@
 """
-What a service tells of itself while it runs, as Prometheus metrics. Traces are
-the business of ``servicekit.tracing``.
+What a service tells of itself while it runs: Prometheus metrics always, traces where
+an endpoint is configured. Without one, OpenTelemetry's machinery is not loaded.
 
 Label sets are bounded: routes by their template, methods and statuses as they
 are known to HTTP.
 """
+
+from typing import TYPE_CHECKING, Self
 
 from fastapi import APIRouter, Response
 from prometheus_client import (
@@ -19,6 +21,10 @@ from prometheus_client import (
 )
 
 from servicekit.auth import PUBLIC
+from servicekit.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from servicekit.tracing import Tracing
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _EXAMPLE = 'http_request_duration_seconds_count{method="GET",route="/health",status="200"} 42.0\n'
@@ -55,15 +61,33 @@ class RequestMetrics:
 
 class Telemetry:
     """
-    The metrics of one service, and the means to add more.
+    The metrics of one service, the means to add more, and its traces where they are wanted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: "Tracing | None" = None) -> None:
+        self.tracing = tracing
         self.registry = CollectorRegistry()
         self.requests = RequestMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+
+    @classmethod
+    def configured(cls, settings: ServiceSettings) -> Self:
+        """
+        With traces, if ``settings`` name an endpoint for them.
+        """
+        if settings.otel_exporter_otlp_endpoint is None:
+            return cls()
+        from servicekit.tracing import Tracing  # noqa: PLC0415 - costs time and memory: only where wanted
+
+        return cls(
+            Tracing(
+                service=settings.service_name,
+                version=settings.service_version,
+                endpoint=settings.otel_exporter_otlp_endpoint,
+            )
+        )
 
     def counter(self, name: str, description: str, labels: tuple[str, ...] = ()) -> Counter:
         """

@@ -1,8 +1,8 @@
 """
 Traces by OpenTelemetry, for services that have an endpoint to send them to.
 
-This module alone imports OpenTelemetry, and is itself imported only where an
-endpoint is configured. Spans take up the ids of ``servicekit.correlation``, so
+This module alone uses OpenTelemetry, and is imported only where an endpoint
+is configured. Spans take up the ids of ``servicekit.correlation``, so
 that logs, headers and traces speak of the same trace.
 """
 

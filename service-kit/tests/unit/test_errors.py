@@ -4,6 +4,7 @@ The tree of errors is complete, and each error says what a client may know.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from servicekit.errors import (
     UpstreamRefused,
 )
 
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 LINE = re.compile(r"^[ │├└─]*(?P<name>\w+) +(?P<status>\d(?:\d\d|xx)) +(?P<code>[A-Z_]+)$")
 
 
@@ -48,6 +50,16 @@ def test_the_tree_is_complete_and_true() -> None:
     real["UnservableForm"] = ("4xx", "INVALID_REQUEST")
 
     assert drawn() == real
+
+
+def test_operators_find_every_error_in_the_documentation() -> None:
+    """
+    The table in docs/operations.md names every error with its status and code, and no other.
+    """
+    text = OPERATIONS.read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d\w\w) \| `([A-Z_]+)` \|", text, re.MULTILINE)
+
+    assert {name: (status, code) for name, status, code in rows} == drawn()
 
 
 @pytest.mark.parametrize(
