@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from servicekit.conformance.check import check
 from servicekit.conformance.subject import Subject, unknown_path
 from servicekit.conformance.verdicts import Violation, expect
-from servicekit.conformance.wire import NoAnswer
+from servicekit.conformance.wire import Answer, NoAnswer
 
 _TELEMETRY: Final = "Build the application by create_service(): "
 _DURATION: Final = "http_request_duration_seconds"
@@ -28,7 +28,13 @@ async def metrics_are_prometheus_text(subject: Subject) -> None:
     """
     GET /metrics is Prometheus' text format.
     """
-    expect(bool(await _metrics(subject)), seen="no metrics", expected="at least one metric")
+    answer = await subject.ask("GET", "/metrics")
+    expect(
+        answer.status == 200 and answer.media_type == "text/plain",
+        seen=f"/metrics answers {answer.status} as {answer.media_type!r}",
+        expected="200 as text/plain",
+    )
+    expect(bool(_parsed(answer)), seen="no metrics", expected="at least one metric")
 
 
 @check(mend=_TELEMETRY + "its request log measures every request.")
@@ -74,12 +80,10 @@ async def labels_are_bounded(subject: Subject) -> None:
 
 
 async def _metrics(subject: Subject) -> Sequence[Metric]:
-    answer = await subject.ask("GET", "/metrics")
-    expect(
-        answer.status == 200 and answer.media_type == "text/plain",
-        seen=f"/metrics answers {answer.status} as {answer.media_type!r}",
-        expected="200 as text/plain",
-    )
+    return _parsed(await subject.ask("GET", "/metrics"))
+
+
+def _parsed(answer: Answer) -> Sequence[Metric]:
     try:
         return list(text_string_to_metric_families(answer.text))
     except (ValueError, KeyError, IndexError) as error:

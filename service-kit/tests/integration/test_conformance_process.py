@@ -1,0 +1,137 @@
+"""
+The suite on services that run as processes: the whole of it, the drain, and the command line.
+"""
+
+import asyncio
+import signal
+import sys
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from sample_service import token
+
+from servicekit.conformance import CHECKS, Check, Target, Unkept, checks, run
+from servicekit.conformance.__main__ import main
+from servicekit.testing import ServedProcess, serve_process
+
+SUPPORT = Path(__file__).parents[1] / "support"
+DELAY_S = 1.0
+TIMEOUT_S = 1.0
+ENV = {
+    "SERVICE_NAME": "model-service",
+    "DRAIN_DELAY_SECONDS": str(DELAY_S),
+    "DRAIN_TIMEOUT_SECONDS": str(TIMEOUT_S),
+}
+ENDING = checks(ends_service=True)
+
+
+def model() -> AbstractAsyncContextManager[ServedProcess]:
+    """
+    The model service.
+    """
+    return serve_process([sys.executable, str(SUPPORT / "model_service.py"), "serve"], ENV)
+
+
+def sabotaged(fault: str) -> AbstractAsyncContextManager[ServedProcess]:
+    """
+    The model service that breaks the promise of the check ``fault``.
+    """
+    argv = [sys.executable, str(SUPPORT / "sabotaged_process.py"), "serve"]
+    return serve_process(argv, {**ENV, "SABOTAGE": fault})
+
+
+def target(process: ServedProcess) -> Target:
+    """
+    The process as the suite is told of it.
+    """
+    return Target(
+        process.url,
+        token=token(scope="read write admin"),
+        process=process,
+        drain_delay_s=DELAY_S,
+        drain_timeout_s=TIMEOUT_S,
+    )
+
+
+async def test_a_service_of_the_kit_conforms() -> None:
+    """
+    What create_service() and run() make keeps every promise, to the very end.
+    """
+    async with model() as process:
+        report = await run(target(process))
+
+    assert report.is_conforming, str(report)
+    assert len(report.of("passed")) == len(CHECKS)
+
+
+@pytest.mark.parametrize("check", ENDING, ids=str)
+async def test_a_bad_end_fails_its_check_alone(check: Check) -> None:
+    """
+    A process that ends badly in one way fails the check of that promise, with its mend text.
+    """
+    async with sabotaged(check.name) as process:
+        report = await run(target(process), only={other.name for other in ENDING})
+        process.signal(signal.SIGKILL)
+
+    assert {result.check.name for result in report.of("failed")} == {check.name}, str(report)
+    assert check.mend in str(report)
+
+
+async def test_each_check_of_the_end_can_be_a_test_of_its_own() -> None:
+    """
+    A check that stops the service shows what is wrong when it runs alone.
+    """
+    check = next(check for check in ENDING if check.name == "process-ends-with-zero")
+
+    async with sabotaged(check.name) as process:
+        with pytest.raises(Unkept, match="exit code 3"):
+            await check.verify(target(process))
+
+
+async def test_a_process_is_stopped_by_its_number() -> None:
+    """
+    Where only the number is known, the drain is looked at; the exit code of a stranger is not.
+    """
+    async with model() as process:
+        known = Target(
+            process.url, pid=process.pid, drain_delay_s=DELAY_S, drain_timeout_s=TIMEOUT_S
+        )
+        report = await run(known, only={check.name for check in ENDING})
+
+    assert not report.of("failed"), str(report)
+    assert [r.check.name for r in report.of("not applicable")] == ["process-ends-with-zero"]
+
+
+async def test_the_exit_code_of_a_child_is_known() -> None:
+    """
+    Of a process that we have started ourselves the number is enough, and its code stays there.
+    """
+    argv = [sys.executable, "-c", "import signal; print(flush=True); signal.pause()"]
+    child = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+    assert child.stdout is not None
+    await child.stdout.readline()
+    known = Target("http://127.0.0.1:1", pid=child.pid)
+
+    with pytest.raises(Unkept, match="no connection"):
+        await next(c for c in ENDING if c.name == "process-ends-in-time").verify(known)
+    child.terminate()
+
+    assert await child.wait() == -signal.SIGTERM
+
+
+async def test_the_command_line_tells_the_result(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Exit code 0 and a report for a service that conforms, which is stopped where its id is given.
+    """
+    monkeypatch.setenv("MODEL_TOKEN", token(scope="read write admin"))
+    async with model() as process:
+        arguments = [process.url, "--token-env", "MODEL_TOKEN", "--pid", str(process.pid)]
+        delays = ["--drain-delay", str(DELAY_S), "--drain-timeout", str(TIMEOUT_S)]
+        code = await asyncio.to_thread(main, [*arguments, *delays])
+
+    told = capsys.readouterr().out
+    assert code == 0, told
+    assert told.startswith(f"{process.url}: {len(CHECKS) - 1} passed, 1 not applicable\n")
