@@ -248,7 +248,9 @@ async def test_decimals_are_sent_as_strings() -> None:
     assert network.sent[0].headers["Content-Length"] == "31"
 
 
-@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), object(), {1, 2}], ids=repr)
+@pytest.mark.parametrize(
+    "value", [Decimal("NaN"), Decimal("Infinity"), object()], ids=["nan", "infinity", "object"]
+)
 async def test_what_is_no_json_is_not_sent(value: object) -> None:
     """
     A value that JSON cannot hold is a mistake of the caller.
