@@ -24,7 +24,8 @@ from servicekit.errors import Overloaded
 
 MIN_PASSWORD_LENGTH = 12
 MAX_PASSWORD_LENGTH = 256
-MAX_PASSWORD_BYTES = 1024
+#: No character of UTF-8 is longer than four bytes.
+MAX_PASSWORD_BYTES = 4 * MAX_PASSWORD_LENGTH
 
 #: The most used passwords of at least 12 characters (from public lists of leaked ones).
 WORST_PASSWORDS = frozenset(
@@ -112,8 +113,6 @@ def checked_new_password(password: str, *, names: tuple[str, ...]) -> str:
         raise WeakPassword("must not hold control characters")
     if not MIN_PASSWORD_LENGTH <= len(normal) <= MAX_PASSWORD_LENGTH:
         raise WeakPassword(f"must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters")
-    if len(normal.encode()) > MAX_PASSWORD_BYTES:
-        raise WeakPassword(f"must have at most {MAX_PASSWORD_BYTES} bytes")
     key = name_key(normal)
     if key in WORST_PASSWORDS or len(set(key)) < 4:
         raise WeakPassword("is among the first that are guessed")
