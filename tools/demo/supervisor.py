@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import signal
 from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from tools.demo.child import Child, describe_end
@@ -87,8 +88,9 @@ class Supervisor:
         self._prepared.remember(service.name, self._fingerprint(service))
 
     def _fingerprint(self, service: Service) -> str | None:
-        variables = self._environment(service, seeding=True)
-        return fingerprint(service.sources, variables, service.database(self._demo))
+        demo = replace(self._demo, inherited={})
+        variables = environment(service, self._services, demo, self._secrets, seeding=True)
+        return fingerprint(service.sources, variables, service.database(demo))
 
     async def _prepare_by(self, service: Service, preparation: str) -> None:
         self._console.say(f"Preparing {service.name}: {preparation}")
@@ -106,18 +108,18 @@ class Supervisor:
         return await self._start(service, "serve")
 
     async def _start(self, service: Service, command: str) -> Child:
+        seeding = command in service.preparations
         child = await Child.start(
             service.name,
             [self._demo.python, *service.program, command],
-            environment=self._environment(service, seeding=command in service.preparations),
+            environment=environment(
+                service, self._services, self._demo, self._secrets, seeding=seeding
+            ),
             folder=self._demo.folder,
             on_line=partial(self._take_line, service.name),
         )
         self._children.append(child)
         return child
-
-    def _environment(self, service: Service, *, seeding: bool) -> dict[str, str]:
-        return environment(service, self._services, self._demo, self._secrets, seeding=seeding)
 
     def _take_line(self, name: str, line: bytes) -> None:
         self._log_files.write(name, line)
