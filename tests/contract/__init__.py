@@ -1,0 +1,3 @@
+"""
+Tests of what services promise each other.
+"""
