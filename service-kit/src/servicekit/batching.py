@@ -24,7 +24,7 @@ from typing import Generic, TypeVar
 
 from servicekit import correlation, deadline
 from servicekit.errors import DeadlineExceeded, Overloaded
-from servicekit.lookups import Entry, Lookup, SharedCall, end_at_deadline
+from servicekit.lookups import Entry, SharedCall, Wait
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -100,32 +100,26 @@ class Batcher(Generic[K, V]):
         """
         The value of ``key``, or the error that stands in its place.
         """
-        lookup = self._join(key)
-        timer = end_at_deadline([lookup])
-        try:
-            return await lookup.answer
-        finally:
-            if timer is not None:
-                timer.cancel()
-            self._leave(lookup)
+        wait = Wait[K, V]()
+        self._join(wait, key)
+        await self._until_over(wait)
+        answer = wait.answer_for(key)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def load_many(self, keys: Sequence[K]) -> list[V | Exception]:
         """
         For each key its value or its error, in the order of ``keys``.
         """
-        joined = [self._join_or_error(key) for key in keys]
-        lookups = [each for each in joined if isinstance(each, Lookup)]
-        timer = end_at_deadline(lookups)
-        try:
-            pending = [lookup.answer for lookup in lookups]
-            if pending:
-                await asyncio.wait(pending)
-            return [each.outcome() if isinstance(each, Lookup) else each for each in joined]
-        finally:
-            if timer is not None:
-                timer.cancel()
-            for lookup in lookups:
-                self._leave(lookup)
+        wait = Wait[K, V]()
+        for key in keys:
+            try:
+                self._join(wait, key)
+            except (BatcherClosed, DeadlineExceeded, Overloaded) as error:
+                wait.answers[key] = error
+        await self._until_over(wait)
+        return [wait.answer_for(key) for key in keys]
 
     def stats(self) -> BatcherStats:
         """
@@ -150,33 +144,29 @@ class Batcher(Generic[K, V]):
         calls = list(self._calls)
         entries = [*self._line.values(), *(entry for call in calls for entry in call.entries)]
         self._line.clear()
+        self._n_waiting = 0
         for entry in entries:
             entry.settle(BatcherClosed("closed"))
         for call in calls:
             call.cancel()
         await asyncio.gather(*(call.task for call in calls if call.task), return_exceptions=True)
 
-    def _join(self, key: K) -> Lookup[K, V]:
+    def _join(self, wait: Wait[K, V], key: K) -> None:
         if self._is_closed:
             raise BatcherClosed("closed")
-        if deadline.remaining_s() == 0:
+        if wait.given_s == 0:
             raise DeadlineExceeded(after_s=0)
-        if self._n_waiting >= self._max_waiting:
-            raise Overloaded(self._name)
-        lookup = Lookup(self._entry_for(key), asyncio.get_running_loop().create_future())
-        lookup.entry.lookups[lookup] = None
-        self._n_lookups += 1
-        self._n_waiting += 1
-        return lookup
-
-    def _join_or_error(self, key: K) -> Lookup[K, V] | Exception:
-        try:
-            return self._join(key)
-        except (BatcherClosed, DeadlineExceeded, Overloaded) as error:
-            return error
-
-    def _entry_for(self, key: K) -> Entry[K, V]:
         entry = self._line.get(key)
+        if entry is not None and wait in entry.waits:
+            self._n_shared += 1
+        elif self._n_waiting >= self._max_waiting:
+            raise Overloaded(self._name)
+        else:
+            wait.begin(self._entry_for(key, entry))
+            self._n_waiting += 1
+        self._n_lookups += 1
+
+    def _entry_for(self, key: K, entry: Entry[K, V] | None) -> Entry[K, V]:
         if entry is not None:
             self._n_shared += 1
             return entry
@@ -186,20 +176,30 @@ class Batcher(Generic[K, V]):
             self._turn_end = asyncio.get_running_loop().call_soon(self._send, context=Context())
         return entry
 
-    def _leave(self, lookup: Lookup[K, V]) -> None:
+    async def _until_over(self, wait: Wait[K, V]) -> None:
+        if not wait.entries:
+            return
+        timer = wait.end_at_deadline()
+        try:
+            await wait.over
+        finally:
+            if timer is not None:
+                timer.cancel()
+            for entry in wait.entries.values():
+                self._leave(wait, entry)
+
+    def _leave(self, wait: Wait[K, V], entry: Entry[K, V]) -> None:
         """
-        This lookup has its answer, or its caller has left without one.
+        The caller goes without an answer for this key.
         """
-        lookup.forget()
-        entry = lookup.entry
-        entry.lookups.pop(lookup, None)
+        del entry.waits[wait]
         if entry.call is not None:
-            entry.call.lookups_left -= 1
-            if entry.call.lookups_left == 0:
+            entry.call.waits_left -= 1
+            if entry.call.waits_left == 0:
                 entry.call.cancel()
             return
         self._n_waiting -= 1
-        if not entry.lookups and self._line.get(entry.key) is entry:
+        if not entry.waits and self._line.get(entry.key) is entry:
             del self._line[entry.key]
 
     def _send(self) -> None:
@@ -207,14 +207,14 @@ class Batcher(Generic[K, V]):
         while self._line and len(self._calls) < self._max_in_flight:
             entries = [self._line.pop(key) for key in list(islice(self._line, self._max_size))]
             # Somebody may have left in this very turn of the loop.
-            wanted = [entry for entry in entries if entry.waiting()]
+            wanted = [entry for entry in entries if entry.is_wanted()]
             if wanted:
                 self._start(SharedCall(wanted))
 
     def _start(self, call: SharedCall[K, V]) -> None:
         for entry in call.entries:
             entry.call = call
-        self._n_waiting -= call.lookups_left
+        self._n_waiting -= call.waits_left
         self._n_keys += len(call.entries)
         self._n_calls += 1
         self._calls.add(call)

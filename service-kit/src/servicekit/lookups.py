@@ -1,9 +1,12 @@
 """
 Who waits for what: the bookkeeping of ``servicekit.batching``.
+
+A ``Wait`` is one caller, an ``Entry`` is one key, and a ``SharedCall`` is what goes out for
+many of either.
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from contextvars import Context
 from typing import Generic, TypeVar
 
@@ -14,36 +17,58 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Lookup(Generic[K, V]):
+class Wait(Generic[K, V]):
     """
-    One caller's wait for one key.
+    One caller's wait for some keys. It is ``over`` when all are answered, or the caller's time is.
     """
 
-    __slots__ = ("answer", "asked_by", "deadline_at", "entry")
+    __slots__ = ("given_s", "answers", "asked_by", "deadline_at", "entries", "over")
 
-    def __init__(self, entry: "Entry[K, V]", answer: asyncio.Future[V]) -> None:
-        self.entry = entry
-        self.answer = answer
+    def __init__(self) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: What it still waits for.
+        self.entries: dict[K, Entry[K, V]] = {}
+        self.answers: dict[K, V | Exception] = {}
         self.asked_by = correlation.current()
         self.deadline_at = deadline.expires_at()
+        self.given_s = deadline.remaining_s()
 
-    def outcome(self) -> V | Exception:
+    def begin(self, entry: "Entry[K, V]") -> None:
         """
-        The answer or the error that stands in its place, once there is one.
+        Wait for one key more.
         """
-        error = self.answer.exception()
-        if error is None:
-            return self.answer.result()
-        if isinstance(error, Exception):
-            return error
-        raise error
+        self.entries[entry.key] = entry
+        entry.waits[self] = None
 
-    def forget(self) -> None:
+    def answer(self, key: K, answer: V | Exception) -> None:
         """
-        Nobody asks for the answer again; an error in it was not overlooked.
+        One of the keys has its answer; who is not there any more is not disturbed.
         """
-        if not self.answer.cancel() and not self.answer.cancelled():
-            self.answer.exception()
+        del self.entries[key]
+        self.answers[key] = answer
+        if not self.entries and not self.over.done():
+            self.over.set_result(None)
+
+    def answer_for(self, key: K) -> V | Exception:
+        """
+        What came for ``key``; what did not come in time is past the deadline.
+        """
+        if key in self.answers:
+            return self.answers[key]
+        return DeadlineExceeded(after_s=self.given_s or 0.0)
+
+    def end_at_deadline(self) -> asyncio.TimerHandle | None:
+        """
+        See that it is over when the caller's time is.
+        """
+        if self.given_s is None:
+            return None
+        loop = asyncio.get_running_loop()
+        return loop.call_later(self.given_s, self._end, context=Context())
+
+    def _end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class Entry(Generic[K, V]):
@@ -51,45 +76,43 @@ class Entry(Generic[K, V]):
     A key, and all who wait for it, in the order in which they came.
     """
 
-    __slots__ = ("call", "key", "lookups")
+    __slots__ = ("call", "key", "waits")
 
     def __init__(self, key: K) -> None:
         self.key = key
-        self.lookups: dict[Lookup[K, V], None] = {}
+        self.waits: dict[Wait[K, V], None] = {}
         #: None until the key goes out.
         self.call: SharedCall[K, V] | None = None
 
-    def waiting(self) -> list[Lookup[K, V]]:
+    def is_wanted(self) -> bool:
         """
-        Those who are still there, and have no answer yet.
+        Somebody is still there to wait for it.
         """
-        return [lookup for lookup in self.lookups if not lookup.answer.done()]
+        return any(not wait.over.done() for wait in self.waits)
 
     def settle(self, answer: V | Exception) -> None:
         """
         Give all who wait ``answer``, each their own copy of an error.
         """
-        for lookup in self.waiting():
-            if isinstance(answer, Exception):
-                lookup.answer.set_exception(_own(answer))
-            else:
-                lookup.answer.set_result(answer)
+        waits, self.waits = self.waits, {}
+        for wait in waits:
+            wait.answer(self.key, _own(answer) if isinstance(answer, Exception) else answer)
 
 
 class SharedCall(Generic[K, V]):
     """
-    A call on the wire. ``lookups_left`` counts those who have not taken their answer or left.
+    A call on the wire. ``waits_left`` counts those who have neither their answer nor left.
     """
 
-    __slots__ = ("asked_by", "deadline_at", "entries", "lookups_left", "task")
+    __slots__ = ("asked_by", "deadline_at", "entries", "task", "waits_left")
 
     def __init__(self, entries: list[Entry[K, V]]) -> None:
         self.entries = entries
-        self.lookups_left = sum(len(entry.lookups) for entry in entries)
         self.task: asyncio.Task[Mapping[K, V | Exception]] | None = None
-        lookups = [lookup for entry in entries for lookup in entry.waiting()]
-        self.deadline_at = _latest([lookup.deadline_at for lookup in lookups])
-        self.asked_by = next((each.asked_by for each in lookups if each.asked_by), None)
+        waits = [wait for entry in entries for wait in entry.waits]
+        self.waits_left = len(waits)
+        self.deadline_at = _latest({wait.deadline_at for wait in waits if not wait.over.done()})
+        self.asked_by = next((wait.asked_by for wait in waits if wait.asked_by), None)
 
     def cancel(self) -> None:
         """
@@ -99,23 +122,7 @@ class SharedCall(Generic[K, V]):
             self.task.cancel()
 
 
-def end_at_deadline(lookups: Sequence[Lookup[K, V]]) -> asyncio.TimerHandle | None:
-    """
-    Let all of one caller's ``lookups`` fail when the caller's time is over.
-    """
-    left_s = deadline.remaining_s()
-    if left_s is None or not lookups:
-        return None
-    return asyncio.get_running_loop().call_later(left_s, _end, lookups, left_s, context=Context())
-
-
-def _end(lookups: Sequence[Lookup[K, V]], after_s: float) -> None:
-    for lookup in lookups:
-        if not lookup.answer.done():
-            lookup.answer.set_exception(DeadlineExceeded(after_s=after_s))
-
-
-def _latest(moments: Sequence[float | None]) -> float | None:
+def _latest(moments: set[float | None]) -> float | None:
     """
     The latest of ``moments``, where None is never.
     """
