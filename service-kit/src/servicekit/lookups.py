@@ -22,7 +22,7 @@ class Wait(Generic[K, V]):
     One caller's wait for some keys. It is ``over`` when all are answered, or the caller's time is.
     """
 
-    __slots__ = ("given_s", "answers", "asked_by", "deadline_at", "entries", "over")
+    __slots__ = ("answers", "asked_by", "deadline_at", "entries", "given_s", "over")
 
     def __init__(self) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
