@@ -19,8 +19,8 @@ from servicekit.conformance import (
     Check,
     Skipped,
     Target,
-    UnknownCheck,
     Unkept,
+    UnknownCheck,
     Unreachable,
     checks,
     run,
@@ -109,6 +109,7 @@ async def test_a_stranger_fails_without_stopping_the_suite() -> None:
         "ambiguous-lengths-are-refused",
         "bad-http-does-no-harm",
         "endless-headers-are-cut-off",
+        "probes-are-open-to-everybody",
         "slow-clients-do-no-harm",
     }
 
@@ -168,7 +169,7 @@ async def test_a_dead_address_is_told_at_once() -> None:
     """
     Where nobody answers, one line says so.
     """
-    with pytest.raises(Unreachable, match="^http://127.0.0.1:1 is not reachable: .*refused"):
+    with pytest.raises(Unreachable, match=r"^http://127\.0\.0\.1:1 is not reachable: .*refused"):
         await run(Target("http://127.0.0.1:1"))
 
 

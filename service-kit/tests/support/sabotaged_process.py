@@ -55,13 +55,19 @@ class Closing:
         await self._app(scope, receive, send_or_not)
 
 
-@asynccontextmanager
-async def clinging(_app: FastAPI) -> AsyncIterator[None]:
+def clinging(app: FastAPI) -> None:
     """
-    A lifespan that does not end.
+    Make the application's lifespan one that does not end.
     """
-    yield
-    await asyncio.Event().wait()
+    lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def endless(application: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(application):
+            yield
+            await asyncio.Event().wait()
+
+    app.router.lifespan_context = endless
 
 
 def spoilt(settings: ServiceSettings) -> FastAPI:
@@ -70,12 +76,10 @@ def spoilt(settings: ServiceSettings) -> FastAPI:
     """
     app = create_app(settings)
     if FAULT == "ready-ends-with-the-signal":
-        lifecycle: Lifecycle = app.state.lifecycle
+        # The server speaks to another than the probes.
         app.state.lifecycle = AlwaysReady()
-        app.state.lifecycle.serve()
-        del lifecycle
     if FAULT == "process-ends-in-time":
-        app.router.lifespan_context = clinging
+        clinging(app)
     app.add_middleware(Closing, lifecycle=app.state.lifecycle)
     return app
 

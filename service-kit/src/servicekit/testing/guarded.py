@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,8 +122,10 @@ class GuardedProcess:
         """
         Send a signal, unless it has ended.
         """
+        # It may have ended a moment before its guardian tells.
         if self.is_running:
-            os.kill(self.pid, signal_)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal_)
 
     def wait(self, within_s: float = _GRACE_S) -> int:
         """
