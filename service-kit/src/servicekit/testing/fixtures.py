@@ -91,7 +91,7 @@ def postgres_server(run_folder: Path) -> Iterator[PostgresServer]:
 
     def start(lock: Path, address: Path) -> Path:
         process = PostgresProcess(bin_folder, lock=lock)
-        process.start(detached=True, remove=[address, process.folder])
+        process.start(detached=True, remove=[address])
         return process.folder
 
     with shared_server(run_folder, "postgres", start) as folder:
@@ -173,7 +173,7 @@ def redis_server(run_folder: Path) -> Iterator[RedisServer]:
 
     def start(lock: Path, address: Path) -> Path:
         process = RedisProcess(binary, lock=lock)
-        process.start(detached=True, remove=[address, process.folder])
+        process.start(detached=True, remove=[address])
         return process.folder
 
     with shared_server(run_folder, "redis", start) as folder:

@@ -115,7 +115,8 @@ class PostgresProcess:
 
     def start(self, *, detached: bool = False, remove: Sequence[Path] = ()) -> None:
         """
-        Start it, and wait until it takes connections.
+        Start it, and wait until it takes connections. When nobody is left who wants it, its
+        folder and what is in ``remove`` go with it.
         """
         # Of a server that was killed, this file would tell an old state.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
@@ -128,7 +129,7 @@ class PostgresProcess:
             account=self._account,
             stop_signal=signal.SIGINT,  # postgres: end all sessions and leave in order
             detached=detached,
-            remove=remove,
+            remove=[self.folder, *remove],
         )
         wait_until(
             lambda: self._is_ready() or not process.is_running,

@@ -99,7 +99,8 @@ class RedisProcess:
 
     def start(self, *, detached: bool = False, remove: Sequence[Path] = ()) -> None:
         """
-        Start it, and wait until it answers.
+        Start it, and wait until it answers. When nobody is left who wants it, its folder and what
+        is in ``remove`` go with it.
         """
         self._process = process = GuardedProcess(
             [
@@ -110,7 +111,7 @@ class RedisProcess:
             lock=self._lock,
             log=self.folder / "log",
             detached=detached,
-            remove=remove,
+            remove=[self.folder, *remove],
         )
         wait_until(
             lambda: self.server.is_ready() or not process.is_running,

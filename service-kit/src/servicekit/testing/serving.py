@@ -122,7 +122,13 @@ async def serve_process(
         shared_lock(Path(folder, "lock")),
     ):
         log_file = Path(folder, "log")
-        process = GuardedProcess(argv, lock=Path(folder, "lock"), log=log_file, env=environment)
+        process = GuardedProcess(
+            argv,
+            lock=Path(folder, "lock"),
+            log=log_file,
+            env=environment,
+            remove=[Path(folder)],
+        )
         served = ServedProcess(process, url=f"http://127.0.0.1:{port}", log_file=log_file)
         try:
             await _ready(served, port, ready_within_s)
