@@ -1,7 +1,7 @@
 """
 ``create_service()``: what every service's application starts from.
 
-A request passes correlation, request log, error boundary, lifetime, body
+A request passes correlation, request log, head, error boundary, lifetime, body
 limit, whatever the service adds, and authentication before it meets a route.
 Every route says who may call it; one that does not stops the start.
 """
@@ -24,6 +24,7 @@ from servicekit.lifecycle import Lifecycle
 from servicekit.middleware.body_limit import BodyLimitMiddleware
 from servicekit.middleware.correlation import CorrelationMiddleware
 from servicekit.middleware.error_boundary import ErrorBoundaryMiddleware
+from servicekit.middleware.head import HeadMiddleware
 from servicekit.middleware.lifetime import LifetimeMiddleware
 from servicekit.middleware.request_log import RequestLogMiddleware
 from servicekit.migrations import MigrationError
@@ -90,6 +91,7 @@ def create_service(
     app.user_middleware += [
         Middleware(CorrelationMiddleware, tracing=tracing),
         Middleware(RequestLogMiddleware, lifecycle=lifecycle, metrics=telemetry.requests),
+        Middleware(HeadMiddleware),
         Middleware(ErrorBoundaryMiddleware),
         *_guards(settings),
         *middleware,

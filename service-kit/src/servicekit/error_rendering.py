@@ -104,10 +104,11 @@ def allowed_methods(request: Request) -> list[str]:
     Every method that some route serves at the address of ``request``.
     """
     allowed: set[str] = set()
-    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         scope = {**request.scope, "method": method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
-            allowed.add(method)
+            # HeadMiddleware answers HEAD wherever GET is answered.
+            allowed |= {"GET", "HEAD"} if method == "GET" else {method}
     return sorted(allowed)
 
 

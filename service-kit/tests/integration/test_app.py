@@ -94,7 +94,19 @@ async def test_a_wrong_method_is_told_all_right_ones(calling: Calling) -> None:
     async with calling(sample_app()) as client:
         answer = await client.post("/things/1")
 
-    assert answer.headers["Allow"] == "GET, PUT"
+    assert answer.headers["Allow"] == "GET, HEAD, PUT"
+
+
+@pytest.mark.parametrize("path", ["/health", "/things/1", "/nowhere", "/things/one"])
+async def test_head_is_get_without_a_body(path: str, calling: Calling) -> None:
+    """
+    Wherever GET is answered, HEAD has the same status and headers, and no body.
+    """
+    async with calling(sample_app()) as client:
+        head, get = await client.head(path), await client.get(path)
+
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
 
 
 async def test_problems_name_their_fields_and_repeat_no_value(calling: Calling) -> None:

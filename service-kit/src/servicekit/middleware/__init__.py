@@ -1,7 +1,7 @@
 """
 What every request passes through, each a plain ASGI callable, outermost first:
 
-correlation -> request log -> error boundary -> lifetime -> body limit -> (a service's own) -> authentication -> route
+correlation -> request log -> head -> error boundary -> lifetime -> body limit -> (a service's own) -> authentication -> route
 
 ``servicekit.app`` puts them together.
 """

@@ -1,0 +1,36 @@
+"""
+Answers HEAD wherever GET is answered, as HTTP asks (RFC 9110, section 9.3.2).
+
+FastAPI's routes serve the methods they name and no others, so a monitor that
+asks ``HEAD /health`` would be told 405.
+"""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class HeadMiddleware:
+    """
+    Serves HEAD as GET, and keeps the body back.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Serve one request.
+        """
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        scope["method"] = "GET"
+        try:
+            await self._app(scope, receive, send_without_body)
+        finally:
+            scope["method"] = "HEAD"
