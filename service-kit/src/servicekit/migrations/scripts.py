@@ -4,7 +4,6 @@ A service's migrations as they stand in its package.
 
 import importlib
 import importlib.util
-import os
 import warnings
 from dataclasses import dataclass
 from enum import Enum
@@ -124,12 +123,10 @@ def _config(versions: Path) -> Config:
     config = Config()
     options = {
         "script_location": _ENVIRONMENT,
-        "path_separator": "os",
+        "path_separator": "newline",
         "version_locations": versions,
         "file_template": "%(rev)s_%(slug)s",
     }
     for name, value in options.items():
         config.set_main_option(name, str(value).replace("%", "%%"))
-    if os.pathsep in str(versions):
-        raise MigrationError(f"migrations cannot be read from a folder with {os.pathsep!r} in it")
     return config

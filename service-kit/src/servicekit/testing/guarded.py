@@ -67,6 +67,7 @@ class GuardedProcess:
         account: Account | None = None,
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        grace_s: float = _GRACE_S,
         detached: bool = False,
         remove: Sequence[Path] = (),
     ) -> None:
@@ -77,11 +78,12 @@ class GuardedProcess:
             user=account.user if account else None,
             group=account.group if account else None,
             stop_signal=stop_signal,
-            grace_s=_GRACE_S,
+            grace_s=grace_s,
             detached=detached,
             remove=[str(path) for path in remove],
         )
         self._stop_signal = stop_signal
+        self._grace_s = grace_s
         self._guardian = subprocess.Popen(  # noqa: S603  # our own script
             [sys.executable, "-I", "-S", guardian.__file__, json.dumps(orders)],
             stdin=subprocess.DEVNULL,
@@ -135,12 +137,12 @@ class GuardedProcess:
 
     def stop(self) -> int:
         """
-        Tell it to end, and insist after ten seconds. Returns its return code.
+        Tell it to end, and insist after ``grace_s``. Returns its return code.
         """
         self.signal(signal.SIGCONT)
         self.signal(self._stop_signal)
         try:
-            return self.wait()
+            return self.wait(self._grace_s)
         except subprocess.TimeoutExpired:
             return self.kill()
 
