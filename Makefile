@@ -6,7 +6,6 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 DISTRIBUTIONS := $(patsubst %/src,%,$(wildcard */src))
-OUR_TESTS := $(patsubst %,%/tests,$(DISTRIBUTIONS)) tests
 WORKERS ?= 2
 
 # Brings .venv in step with the lock files; well under a second when it is already.
@@ -17,7 +16,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-package storefront-servicekit $(if $(UPGRADE),--upgrade) \
 	$(patsubst %,%/pyproject.toml,$(DISTRIBUTIONS)) --group build
 
-.PHONY: help demo clean-data test check lint types format lock coverage clean for-run for-dev
+.PHONY: help demo clean-data test check lint types format lock bench coverage clean for-run for-dev
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,11 +43,14 @@ types: for-dev ## check types, strictly
 		MYPYPATH=$$folder $(BIN)/python -m mypy --explicit-package-bases \
 			--cache-dir .mypy_cache/$$folder $$folder || exit 1; \
 	done
-	@MYPYPATH=. $(BIN)/python -m mypy --explicit-package-bases --cache-dir .mypy_cache/house tools tests
+	@MYPYPATH=. $(BIN)/python -m mypy --explicit-package-bases --cache-dir .mypy_cache/house tools tests $(wildcard bench)
 
 format: for-dev ## put code into the house's form
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
+
+bench: for-dev ## measure, and write what was measured to bench/results.md
+	@$(BIN)/python -m bench
 
 coverage: for-dev ## run every test and show what they leave out; the kit must stay above 95 %
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-branch --cov-report=

@@ -146,15 +146,16 @@ def test_uv_installs_and_pip_stands_in_when_it_cannot(checkout: SmallCheckout) -
 
 def test_a_package_with_another_content_is_refused(checkout: SmallCheckout) -> None:
     """
-    What does not match its hash is not installed, and the next make starts anew.
+    What does not match its hash is not installed, and the half-made environment is not trusted.
     """
-    pin(checkout.packages, "toy", {"toy.py": "print('not what was locked')"})
+    checkout.bootstrap("run", BOOTSTRAP_INSTALLER="pip")
+    pin(checkout.packages, "toydev", {"toydev.py": "print('not what was locked')"})
 
-    code, output = checkout.bootstrap("run", BOOTSTRAP_INSTALLER="pip")
+    code, output = checkout.bootstrap("dev", BOOTSTRAP_INSTALLER="pip")
 
     assert code == 1
     assert "DO NOT MATCH THE HASHES" in output
-    assert not checkout.can_import("toy")
+    assert not checkout.can_import("toydev")
     assert Environment(checkout.root / ".venv").stamp() is None
 
 
