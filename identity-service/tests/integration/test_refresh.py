@@ -4,7 +4,7 @@ Refresh tokens: rotation, reuse, lives, races, and what takes effect at the next
 
 import asyncio
 
-from running_identity import GATEWAY, INVENTORY, RunningIdentity, claims_of, tokens_of
+from running_identity import GATEWAY, INVENTORY, PASSWORDS, RunningIdentity, claims_of, tokens_of
 
 DAY_S = 86_400
 
@@ -142,14 +142,14 @@ async def test_a_clients_family_is_that_clients(identity: RunningIdentity) -> No
     """
     What was issued to a client is refreshed by that client only, and trying does no harm.
     """
-    form = {"grant_type": "password", "username": "shopper"}
-    password = "shopper has a long password"
-    tokens = tokens_of(await identity.token(**form, password=password, auth=GATEWAY))
+    form = {"grant_type": "password", "username": "shopper", "password": PASSWORDS["shopper"]}
+    tokens = tokens_of(await identity.http.post("/auth/token", data=form, auth=GATEWAY))
     refresh = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
+    post = identity.http.post
 
-    without = await identity.token(**refresh)
-    by_another = await identity.token(**refresh, auth=INVENTORY)
-    by_itself = await identity.token(**refresh, auth=GATEWAY)
+    without = await post("/auth/token", data=refresh)
+    by_another = await post("/auth/token", data=refresh, auth=INVENTORY)
+    by_itself = await post("/auth/token", data=refresh, auth=GATEWAY)
 
     assert claims_of(tokens.access)["client_id"] == "api-gateway"
     assert [without.status_code, by_another.status_code, by_itself.status_code] == [401, 401, 200]

@@ -3,6 +3,7 @@ Sign-ins that fail too often have to wait, and nobody is kept out for good.
 """
 
 import asyncio
+from typing import Any, cast
 
 import httpx
 from running_identity import (
@@ -158,7 +159,7 @@ async def test_a_crowd_cannot_lock_out_the_owner(seeded_url: str, clock: FakeClo
     """
     app = create_app(settings_for(seeded_url), now=clock.now, hash_cost=HashCost(64, 1, 1))
     # As the server puts it there when TRUSTED_PROXIES names the loopback.
-    proxied = ProxyHeadersMiddleware(app, trusted_hosts=["127.0.0.1"])
+    proxied: Any = ProxyHeadersMiddleware(cast("Any", app), trusted_hosts=["127.0.0.1"])
     async with serve(proxied) as url, httpx.AsyncClient(base_url=url) as http:
 
         async def sign_in(password: str, address: str) -> int:

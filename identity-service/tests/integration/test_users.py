@@ -296,7 +296,7 @@ async def test_wrong_methods_and_bodies_have_the_same_shape(identity: RunningIde
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     user_name=st.text(max_size=80),

@@ -139,7 +139,7 @@ async def test_only_the_holding_client_revokes(identity: RunningIdentity) -> Non
     A token that was issued to a client is revoked by that client only, and nobody learns of it.
     """
     form = {"grant_type": "password", "username": "shopper", "password": PASSWORDS["shopper"]}
-    tokens = tokens_of(await identity.token(**form, auth=GATEWAY))
+    tokens = tokens_of(await identity.http.post("/auth/token", data=form, auth=GATEWAY))
     for token in (tokens.refresh, tokens.access):
         for auth in (None, INVENTORY):
             answer = await identity.http.post(

@@ -89,20 +89,20 @@ class RunningIdentity:
         """
         Whatever ``POST /auth/token`` answers to this form.
         """
-        # httpx takes None for "no credentials given here", which is what is meant.
-        basic = httpx.BasicAuth(*auth) if auth else None
-        return await self.http.post("/auth/token", data=form, auth=basic)
+        if auth is None:
+            return await self.http.post("/auth/token", data=form)
+        return await self.http.post("/auth/token", data=form, auth=auth)
 
     async def password(self, name: str, password: str | None = None, **form: str) -> httpx.Response:
         """
         Whatever a sign-in answers.
         """
-        return await self.token(
-            grant_type="password",
-            username=name,
-            password=PASSWORDS.get(name, "") if password is None else password,
-            **form,
-        )
+        sign_in = {
+            "grant_type": "password",
+            "username": name,
+            "password": PASSWORDS.get(name, "") if password is None else password,
+        }
+        return await self.http.post("/auth/token", data=sign_in | form)
 
     async def sign_in(self, name: str, password: str | None = None, **form: str) -> Tokens:
         """
@@ -114,7 +114,8 @@ class RunningIdentity:
         """
         Whatever a refresh answers.
         """
-        return await self.token(grant_type="refresh_token", refresh_token=refresh_token, **form)
+        refresh = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return await self.http.post("/auth/token", data=refresh | form)
 
     async def validate(self, access_token: str) -> httpx.Response:
         """

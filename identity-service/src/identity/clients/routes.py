@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from identity.clients.models import MAX_PERMISSIONS, ServiceClient
@@ -20,6 +20,22 @@ from servicekit.openapi import error_responses
 ClientId = Annotated[str, Path(max_length=63, pattern=r"^[a-z0-9-]+$", examples=["api-gateway"])]
 Words = Annotated[list[PlainText], Field(max_length=MAX_PERMISSIONS)]
 Description = Annotated[PlainText, Field(max_length=200)]
+
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "id": "api-gateway",
+    "description": "The storefront's own",
+    "scopes": ["read", "write"],
+    "permissions": ["prices:quote", "stock:write"],
+    "disabled": False,
+    "createdAt": "2026-01-01T12:00:00Z",
+    "updatedAt": "2026-01-01T12:00:00Z",
+    "previousSecretUntil": None,
+}
+_EXAMPLE_WITH_SECRET: dict[str, JsonValue] = {
+    **_EXAMPLE,
+    "secret": "Zl8zW8m0Xr1bq3n6Y7u2kq4T5v9cD1eF0gH2iJ3kL4M",
+}
 
 
 class _Request(BaseModel):
@@ -61,7 +77,11 @@ class ClientResponse(BaseModel):
     A service client.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        json_schema_extra={"examples": [_EXAMPLE]},
+    )
 
     id: str
     description: str
@@ -78,6 +98,8 @@ class ClientWithSecret(ClientResponse):
     A service client with its secret, which is told this once.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_WITH_SECRET]})
+
     secret: str
 
 
@@ -85,6 +107,8 @@ class ClientsResponse(BaseModel):
     """
     All service clients.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE]}]})
 
     items: list[ClientResponse]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from identity.errors import SharedSecret
@@ -16,6 +16,16 @@ from identity.keys.service import RotationReason, SigningKeys
 from identity.settings import JWKS_MAX_AGE_S
 from servicekit.auth import PUBLIC, requires
 from servicekit.openapi import error_responses
+
+_EXAMPLE_KEY: dict[str, JsonValue] = {
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    "generation": 1,
+    "state": "signing",
+    "createdAt": "2026-01-01T12:00:00Z",
+    "signsFrom": "2026-01-01T12:00:00Z",
+    "retiresAt": None,
+    "withdrawnAt": None,
+}
 
 
 class Jwk(BaseModel):
@@ -78,6 +88,8 @@ class KeysResponse(BaseModel):
     """
     All keys, newest first.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE_KEY]}]})
 
     items: list[KeyResponse]
 

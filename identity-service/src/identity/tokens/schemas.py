@@ -55,6 +55,21 @@ class PrincipalResponse(BaseModel):
     Who a token belongs to, and what it allows.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "5f0a5d0e-6f0c-4f3c-9a2f-0d1f6b1f7c11",
+                    "kind": "user",
+                    "email": "anna@example.com",
+                    "roles": ["shopper"],
+                    "permissions": [],
+                    "scopes": ["read", "write"],
+                }
+            ]
+        }
+    )
+
     user_id: Annotated[str, Field(description="A user's id, or a service's client id")]
     kind: Literal["user", "service"]
     email: str | None

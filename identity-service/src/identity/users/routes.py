@@ -2,7 +2,7 @@
 ``/users``: one's own account for everybody, all accounts for admins.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,6 +12,7 @@ from identity.text import PlainText
 from identity.tokens.routes import address_of
 from identity.users.models import User
 from identity.users.schemas import (
+    EXAMPLE_USER,
     AccountChange,
     NewAccount,
     PasswordChange,
@@ -28,6 +29,19 @@ from servicekit.auth import Principal, current_principal, requires
 from servicekit.errors import NotFound
 from servicekit.openapi import error_responses
 
+#: Both forms of a profile, for OpenAPI.
+_PROFILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/json": {
+                "examples": {
+                    "one's own": {"value": EXAMPLE_USER},
+                    "another's": {"value": {"id": EXAMPLE_USER["id"], "displayName": "Anna"}},
+                }
+            }
+        }
+    }
+}
 _ADMIN = [requires("admin")]
 _NEW_ACCOUNT = {
     "userName": "anna",
@@ -59,7 +73,7 @@ def _add_own_routes(router: APIRouter, users: UserService) -> None:
         "/{user_id}/profile",
         summary="A user: all of it for oneself and admins, the shown name for others",
         dependencies=[requires("read", kinds=("user", "service"))],
-        responses=error_responses(NotFound("user")),
+        responses=error_responses(NotFound("user")) | _PROFILES,
     )
     async def profile(user_id: UUID) -> UserResponse | PublicProfile:
         user = await users.get(str(user_id))

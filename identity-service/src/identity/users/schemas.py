@@ -13,7 +13,7 @@ from identity.text import PlainText
 from identity.users.models import Role, User, UserPage
 from identity.users.service import NewUser, UserChange
 
-_EXAMPLE_USER: dict[str, JsonValue] = {
+EXAMPLE_USER: dict[str, JsonValue] = {
     "id": "5f0a5d0e-6f0c-4f3c-9a2f-0d1f6b1f7c11",
     "userName": "anna",
     "email": "anna@example.com",
@@ -58,7 +58,7 @@ class UserResponse(PublicProfile):
     A user, for themselves and for admins.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_USER]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_USER]})
 
     user_name: str
     email: str | None
@@ -88,6 +88,12 @@ class UsersResponse(_Answer):
     """
     One page of the users.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [EXAMPLE_USER], "page": 1, "size": 20, "total": 1, "pages": 1}]
+        }
+    )
 
     items: list[UserResponse]
     page: int
@@ -183,6 +189,10 @@ class ResetPassword(_Answer):
     """
     The account's password from now on; it is told this once.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"password": "lCqHY8X5Hrj1aVgd0-hm2dNw"}]}
+    )
 
     password: str
 
