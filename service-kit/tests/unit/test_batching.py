@@ -273,6 +273,21 @@ async def test_key_that_left_in_the_sending_turn_is_not_fetched(
     assert await staying == "STAYING"
 
 
+async def test_who_leaves_does_not_take_a_newer_key_along(source: Source, ask: Asking) -> None:
+    """
+    Somebody who asks for the key of one who is just leaving is still answered.
+    """
+    source.is_open = True
+    leaving = ask("a")
+    await asyncio.sleep(0)
+    coming = ask("a")
+    leaving.cancel()
+
+    async with asyncio.timeout(5):
+        assert await coming == "A"
+    assert [call.keys for call in source.calls] == [["a"]]
+
+
 async def test_call_that_nobody_waits_for_is_cancelled(
     source: Source, batcher: StrBatcher, ask: Asking
 ) -> None:
