@@ -275,9 +275,8 @@ async def test_frozen_server_is_unavailable(own_postgres: PostgresProcess) -> No
     """
     limits = Limits(connect_s=0.3, pool_s=0.3, lock_s=0.3, statement_s=0.3, ping_s=0.3)
     async with database_with_counters(own_postgres.server.url(), limits=limits) as database:
-        await database.ping()
-
-        own_postgres.pause()
+        with pytest.raises(ServiceUnavailable):
+            await _write_with_an_accident(database, own_postgres.pause)
         with pytest.raises(ServiceUnavailable):
             await database.ping()
         with pytest.raises(ServiceUnavailable):

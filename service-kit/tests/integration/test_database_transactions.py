@@ -15,7 +15,7 @@ from counters import (
     set_value,
     value_of,
 )
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -91,6 +91,20 @@ async def test_reader_sees_one_state(database: Database) -> None:
 
     assert (first, second) == (0, (0, 0))
     assert await read_value(database, "a") == 1
+
+
+async def test_reader_of_a_new_file_blocks_no_writer(sqlite_url: str) -> None:
+    """
+    Also when the first to open a SQLite file is a reader, a writer beside it is free.
+    """
+    database = Database(sqlite_url)
+
+    async with database.read() as reader:
+        await reader.execute(text("SELECT * FROM sqlite_master"))
+        async with database.write() as writer:
+            await writer.execute(text("CREATE TABLE notes (note TEXT)"))
+
+    await database.aclose()
 
 
 async def test_reader_cannot_write(database: Database) -> None:
@@ -186,9 +200,11 @@ async def test_cancellation_after_any_time_loses_no_connection(database: Databas
 
 async def test_cancelled_commit_is_a_whole_commit(database: Database) -> None:
     """
-    A cancellation that meets the commit waits for it, and is raised after it.
+    A cancellation that meets the commit waits for it, is raised after it, and costs no connection.
     """
     is_committing = asyncio.Event()
+    connects: list[object] = []
+    event.listen(database._writer.sync_engine, "connect", lambda *args: connects.append(args))
 
     async def write() -> None:
         async with database.write() as connection:
@@ -204,6 +220,9 @@ async def test_cancelled_commit_is_a_whole_commit(database: Database) -> None:
     assert writing.cancelled()
     assert await read_value(database, "a") == 7
     assert connections_out(database) == 0
+    async with database.write():
+        pass
+    assert connects == []
 
 
 async def test_swallowed_failure_is_not_a_silent_rollback(database: Database) -> None:

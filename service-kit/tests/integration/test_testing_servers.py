@@ -118,6 +118,28 @@ async def test_redis_is_empty_for_each_test(redis_url: str, _turn: int) -> None:
     await store.aclose()
 
 
+async def test_redis_database_can_be_emptied(redis_server: RedisServer) -> None:
+    """
+    A number that comes again is emptied first, and only that one.
+    """
+    first, second = redis_server.next_database(), redis_server.next_database()
+    stores = [RedisStore(redis_server.url(n), service="kit", timeout_s=5) for n in (first, second)]
+    for store in stores:
+        with store.reached() as redis:
+            await redis.set("left", "behind")
+
+    redis_server.flush(first)
+
+    kept = []
+    for store in stores:
+        with store.reached() as redis:
+            kept.append(await redis.dbsize())
+        await store.aclose()
+    assert kept == [0, 1]
+    with pytest.raises(RuntimeError, match="out of range"):
+        redis_server.flush(-1)
+
+
 def test_redis_numbers_do_not_repeat_soon(redis_server: RedisServer) -> None:
     """
     Tests that run at the same time get different numbers.

@@ -88,7 +88,6 @@ class Database:
         is in at a time; on PostgreSQL rows are locked as its statements say.
         """
         async with self._transaction(self._writer) as connection:
-            connection.info.pop(STATEMENT_FAILED, None)
             yield connection
             await _to_the_end(_commit(connection))
 

@@ -14,7 +14,7 @@ from servicekit.database.limits import Limits
 
 _RECYCLE_AFTER_S = 1800
 #: The client gives up this much later than the server, whose own timeout says more.
-_CLIENT_GRACE_S = 3.0
+_CLIENT_GRACE_S = 2.0
 
 
 def writing_engine(
