@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypedDict, Unpack
 
 import httpx
 
@@ -40,6 +41,18 @@ from servicekit.http.watching import watched
 
 #: Opens a span around a call, given the upstream and the method.
 Span = Callable[[str, str], AbstractContextManager[None]]
+
+
+class Sending(TypedDict, total=False):
+    """
+    What a write may send: one body, as JSON or as a form; an idempotency key makes it repeatable.
+    """
+
+    json: object
+    form: Mapping[str, str] | None
+    params: Params | None
+    idempotency_key: str | None
+    headers: Mapping[str, str] | None
 
 
 class ServiceClient:
@@ -100,99 +113,45 @@ class ServiceClient:
         """
         return await self._call("GET", path, params=params, headers=headers)
 
-    async def post(
-        self,
-        path: str,
-        *,
-        json: object = None,
-        form: Mapping[str, str] | None = None,
-        params: Params | None = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    async def post(self, path: str, **sending: Unpack[Sending]) -> Reply:
         """
         Write. Sent once, or up to ``max_attempts`` times with an idempotency key.
         """
-        return await self._call(
-            "POST",
-            path,
-            params=params,
-            headers=headers,
-            body=body_from(json, form),
-            key=idempotency_key,
-        )
+        return await self._write("POST", path, sending)
 
-    async def put(
-        self,
-        path: str,
-        *,
-        json: object = None,
-        form: Mapping[str, str] | None = None,
-        params: Params | None = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    async def put(self, path: str, **sending: Unpack[Sending]) -> Reply:
         """
         As ``post``.
         """
-        return await self._call(
-            "PUT",
-            path,
-            params=params,
-            headers=headers,
-            body=body_from(json, form),
-            key=idempotency_key,
-        )
+        return await self._write("PUT", path, sending)
 
-    async def patch(
-        self,
-        path: str,
-        *,
-        json: object = None,
-        form: Mapping[str, str] | None = None,
-        params: Params | None = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    async def patch(self, path: str, **sending: Unpack[Sending]) -> Reply:
         """
         As ``post``.
         """
-        return await self._call(
-            "PATCH",
-            path,
-            params=params,
-            headers=headers,
-            body=body_from(json, form),
-            key=idempotency_key,
-        )
+        return await self._write("PATCH", path, sending)
 
-    async def delete(
-        self,
-        path: str,
-        *,
-        json: object = None,
-        form: Mapping[str, str] | None = None,
-        params: Params | None = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    async def delete(self, path: str, **sending: Unpack[Sending]) -> Reply:
         """
         As ``post``.
         """
-        return await self._call(
-            "DELETE",
-            path,
-            params=params,
-            headers=headers,
-            body=body_from(json, form),
-            key=idempotency_key,
-        )
+        return await self._write("DELETE", path, sending)
 
     async def aclose(self) -> None:
         """
         Close the connections. Calls in progress fail.
         """
         await self._pipeline.aclose()
+
+    async def _write(self, method: str, path: str, sending: Sending) -> Reply:
+        return await self._call(
+            method,
+            path,
+            params=sending.get("params"),
+            headers=sending.get("headers"),
+            body=body_from(sending.get("json"), sending.get("form")),
+            key=sending.get("idempotency_key"),
+        )
 
     async def _call(
         self,
