@@ -35,7 +35,7 @@ check: lint types test ## everything that must hold before a change goes in
 lint: for-dev ## check style, formatting and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports --config pyproject.toml
+	@$(BIN)/lint-imports --no-logo --config pyproject.toml
 
 # Each distribution by itself: their test modules share names.
 types: for-dev ## check types, strictly

@@ -2,7 +2,7 @@
 A service that the supervisor's tests run instead of a real one; it behaves as ``STANDIN`` says.
 
 ``fails-to-migrate``, ``dies-early``, ``never-ready``, ``ignores-sigterm`` and ``keeps-database``
-are what they say.
+are what they say; ``dies-second`` dies as soon as the stand-in before it serves.
 While it serves, ``/crash`` ends it, ``/flood`` prints a lot, ``/environment`` tells what it was given.
 """
 
@@ -11,7 +11,9 @@ While it serves, ``/crash`` ends it, ``/flood`` prints a lot, ``/environment`` t
 import json
 import os
 import signal
+import socket
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -56,11 +58,27 @@ def ignore(_number: int, _frame: object) -> None:
     print("ignored SIGTERM", flush=True)
 
 
+def wait_for(port: int) -> None:
+    """
+    Returns when somebody answers on the port; the supervisor's patience is the bound.
+    """
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                connection.recv(1)
+                return
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+
+
 def serve() -> None:
     """
     Listens where the environment says.
     """
-    if BEHAVIOUR == "dies-early":
+    if BEHAVIOUR == "dies-second":
+        wait_for(int(os.environ["SERVICE_PORT"]) - 1)
+    if BEHAVIOUR in {"dies-early", "dies-second"}:
         sys.exit("there is no paper in the printer")
     signal.signal(signal.SIGTERM, ignore if BEHAVIOUR == "ignores-sigterm" else stop)
     address = (os.environ["SERVICE_HOST"], int(os.environ["SERVICE_PORT"]))

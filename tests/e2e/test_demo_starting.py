@@ -101,7 +101,7 @@ def test_a_service_that_dies_early_ends_the_demo_with_its_last_lines(
     """
     The exit code is 1, the reason is shown, the other services are stopped.
     """
-    demo = start_demo("plain", "dies-early")
+    demo = start_demo("plain", "dies-second")
 
     code = demo.exit_code()
 
