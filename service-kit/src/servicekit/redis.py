@@ -10,7 +10,6 @@ A connection that died while idle is noticed and replaced before a command is se
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import parse_qs, urlsplit
 
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -18,8 +17,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
-_SCHEMES = frozenset({"redis", "rediss", "unix"})
-_OPTIONS = frozenset({"db", "password", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+from servicekit.redis_url import valid_url
+
 _KEY_PART = re.compile(r"[A-Za-z0-9_.-]+")
 _KEY_ID = re.compile(r"[\x21-\x7e]+")
 #: A server that answers like this cannot do its work now: full, or a replica after a failover.
@@ -30,34 +29,6 @@ class RedisUnavailable(Exception):
     """
     Redis did not do what it was asked; whether it did it all the same is not known.
     """
-
-
-def valid_url(url: str) -> str:
-    """
-    ``url`` itself. Otherwise a ValueError of one line, never with a password.
-    """
-    try:
-        address = urlsplit(url)
-        options = parse_qs(address.query)
-        database = options.get("db", [address.path.strip("/") or "0"])[0]
-        port_is_fine = address.port != 0
-    except ValueError:
-        # `from None`: the message may quote a part of the address, and with it a password.
-        raise ValueError("must be an address such as redis://host:6379/0") from None
-    if address.scheme not in _SCHEMES or not port_is_fine:
-        raise ValueError("must be an address such as redis://host:6379/0")
-    if address.scheme == "unix":
-        if not address.path.strip("/"):
-            raise ValueError("needs the path of a socket: unix:///path/to/redis.sock?db=0")
-        database = options.get("db", ["0"])[0]
-    elif not address.hostname:
-        raise ValueError("needs a host: redis://host:6379/0")
-    if not re.fullmatch("[0-9]{1,6}", database):
-        raise ValueError("needs the number of a database after the port: redis://host:6379/0")
-    unknown = set(options) - _OPTIONS
-    if unknown:
-        raise ValueError(f"redis takes no option {', '.join(sorted(unknown))}")
-    return url
 
 
 def connect(url: str, *, max_connections: int = 50, timeout_s: float = 0.25) -> Redis:

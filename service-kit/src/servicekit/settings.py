@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SourceError
 
 from servicekit.database import normalised_url
+from servicekit.redis_url import valid_url
 
 #: HS256 is no stronger than its secret; RFC 7518, section 3.2 asks for 256 bits.
 MIN_SECRET_BYTES = 32
@@ -52,12 +53,6 @@ def _http_url(value: str) -> str:
     if parts.username or parts.password:
         raise ValueError("must not carry a user name or password")
     return value.rstrip("/")
-
-
-def _redis_url(value: str) -> str:
-    if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("must be an address such as redis://host:port/0")
-    return value
 
 
 def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -130,7 +125,7 @@ class ServiceSettings(BaseSettings):
 
     redis_url: Annotated[
         str | None,
-        AfterValidator(lambda value: value and _redis_url(value)),
+        AfterValidator(lambda value: value and valid_url(value)),
         Field(description="redis://host:port/0; none: no Redis is used"),
     ] = None
     redis_host: Annotated[

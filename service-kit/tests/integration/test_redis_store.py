@@ -8,7 +8,8 @@ import time
 import pytest
 from redis.exceptions import ResponseError
 
-from servicekit.redis import RedisStore, RedisUnavailable, connect, key, valid_url
+from servicekit.redis import RedisStore, RedisUnavailable, connect, key
+from servicekit.redis_url import valid_url
 from servicekit.testing.redis_server import RedisProcess
 
 #: A machine with little to spare may need longer than the default for its first connection.
