@@ -5,9 +5,26 @@
 import asyncio
 import uuid
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running_identity import PASSWORDS, RunningIdentity, claims_of
+from running_identity import (
+    CHEAP,
+    PASSWORDS,
+    RunningIdentity,
+    claims_of,
+    prepare,
+    settings_for,
+)
+from sqlalchemy import text
+
+from identity.errors import LastAdmin
+from identity.users import repository
+from identity.users.models import Role, User
+from identity.users.service import NewUser, UserChange
+from identity.wiring import Services, build_services
+from servicekit.testing.clock import FakeClock
+from servicekit.testing.polling import eventually
 
 NEW = {"userName": "anna", "password": "four words make sense", "email": "Anna@example.com"}
 
@@ -237,6 +254,33 @@ async def test_two_admins_cannot_remove_each_other_at_once(identity: RunningIden
     )
 
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 409]
+
+
+async def test_admins_are_counted_one_change_at_a_time(postgres_url: str, clock: FakeClock) -> None:
+    """
+    While one admin is being demoted, the demotion of the other waits, and is then refused.
+    """
+    await asyncio.to_thread(prepare, postgres_url)
+    services = build_services(settings_for(postgres_url), now=clock.now, hash_cost=CHEAP)
+    async with services.opened():
+        new = NewUser(user_name="boss", password="the boss has a password", roles=[Role.ADMIN])
+        boss = await services.users.create(new, by=None)
+        admin = await services.users.find("admin")
+        assert admin is not None
+        demotion = UserChange(roles=[Role.SHOPPER])
+        async with services.database.write() as connection:
+            await repository.lock_admins(connection)
+            await repository.save(connection, demotion.applied_to(boss, clock.now()))
+            other = asyncio.ensure_future(services.users.change(admin.id, demotion, by=None))
+            await eventually(lambda: _has_met(services, other))
+        with pytest.raises(LastAdmin):
+            await other
+
+
+async def _has_met(services: Services, task: asyncio.Future[User]) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    async with services.database.read() as connection:
+        return task.done() or bool(await connection.scalar(text(waiting)))
 
 
 async def test_routes_ask_for_scopes_and_kinds(identity: RunningIdentity) -> None:

@@ -164,12 +164,13 @@ async def test_hashing_is_bounded() -> None:
     running = asyncio.ensure_future(hashing._run(release.wait))
     waiting = asyncio.ensure_future(hashing._run(lambda: True))
     await asyncio.sleep(0)
-    with pytest.raises(Overloaded):
-        await hashing.hash("a third password")
-
-    waiting.cancel()
-    await asyncio.wait({waiting})
-    release.set()
+    try:
+        with pytest.raises(Overloaded):
+            await asyncio.wait_for(hashing._run(lambda: None), 5)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    finally:
+        release.set()
     assert await running
     assert await hashing.hash("a third password")
     await hashing.aclose()
