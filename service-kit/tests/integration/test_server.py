@@ -196,6 +196,20 @@ async def test_a_body_without_end_is_not_read_to_the_end() -> None:
     assert answer.status_code == 200
 
 
+async def test_head_is_answered_without_a_body() -> None:
+    """
+    HEAD is served over a real connection, which stays open, and is logged as what it was.
+    """
+    async with sample() as (process, client):
+        answers = [await client.head("/things/7") for _ in range(2)]
+        await eventually(lambda: '"method":"HEAD"' in process.log)
+        log = process.log
+
+    assert [(a.status_code, a.headers["Content-Length"]) for a in answers] == [(200, "11")] * 2
+    assert '"route":"/things/{thing_id}"' in log
+    assert "Traceback" not in log
+
+
 async def test_each_request_is_one_line() -> None:
     """
     The log tells method, template, status, duration, correlation id and kind of caller.

@@ -29,8 +29,10 @@ class HeadMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        scope["method"] = "GET"
+        # A copy: the server looks at its own scope to know that no body will come.
+        as_get = {**scope, "method": "GET"}
         try:
-            await self._app(scope, receive, send_without_body)
+            await self._app(as_get, receive, send_without_body)
         finally:
-            scope["method"] = "HEAD"
+            # The request log, further out, asks which route it was.
+            scope.update(as_get, method="HEAD")
