@@ -1,0 +1,3 @@
+"""
+Side-by-side measurements; `make bench` runs them all.
+"""
