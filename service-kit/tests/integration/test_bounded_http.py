@@ -62,7 +62,7 @@ async def connected(
     finally:
         writer.transport.abort()
         server.close()
-        await eventually(lambda: not state.tasks)
+        await eventually(lambda: not state.tasks and not state.connections)
 
 
 async def refusal(reader: asyncio.StreamReader) -> tuple[int, str, dict[str, str]]:

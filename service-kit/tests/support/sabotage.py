@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_TURNS = 10
+
 Spoil = Callable[[ASGIApp], ASGIApp]
 
 
@@ -146,23 +148,30 @@ class Proxy:
 
     def __init__(self, port: int, handle: Handle) -> None:
         self._port = port
+        self.is_over = False
         self._handle = handle
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self.turn = asyncio.Lock()
-        self.server: asyncio.Server | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
         """
         The base URL of the proxy.
         """
-        self.server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=2**23)
-        port = self.server.sockets[0].getsockname()[1]
+        server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=2**23)
+        port = server.sockets[0].getsockname()[1]
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
-            self.server.close()
+            self.is_over = True
+            server.close()
             await _cancelled([*self._tasks])
+            # The loop needs some turns to hand over what was accepted, and to close what is aborted.
+            for _ in range(_TURNS):
+                for client in self._writers:
+                    client.transport.abort()
+                await asyncio.sleep(0)
 
     async def pass_on(
         self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -183,6 +192,10 @@ class Proxy:
             await _cancelled(pumps)
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        if self.is_over:
+            writer.transport.abort()
+            return
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -268,8 +268,7 @@ async def _offended(
 ) -> None:
     first = await reader.read(65536)
     if first == b"GET /health/li":
-        assert proxy.server is not None
-        proxy.server.close()
+        proxy.is_over = True
     else:
         await proxy.pass_on(first, reader, writer)
 

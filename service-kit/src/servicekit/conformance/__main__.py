@@ -38,6 +38,7 @@ def _target(chosen: argparse.Namespace, token: str | None) -> Target:
         chosen.address,
         token=token,
         pid=chosen.pid,
+        open_paths=tuple(chosen.open_path),
         drain_delay_s=chosen.drain_delay,
         drain_timeout_s=chosen.drain_timeout,
         max_body_bytes=chosen.max_body_bytes,
@@ -65,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     add("address", nargs="?", help="such as http://127.0.0.1:8003")
     add("--token-env", metavar="NAME", help="the variable that holds an access token")
     add("--pid", type=int, help="the process to stop at the end, to look at its drain")
+    add(
+        "--open-path",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="no bearer token is looked at there",
+    )
     add("--drain-delay", type=float, default=0.0, metavar="S", help="its DRAIN_DELAY_SECONDS")
     add("--drain-timeout", type=float, default=20.0, metavar="S", help="its DRAIN_TIMEOUT_SECONDS")
     add("--max-body-bytes", type=int, default=1_048_576, metavar="N", help="its MAX_BODY_BYTES")

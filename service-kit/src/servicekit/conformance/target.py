@@ -39,6 +39,8 @@ class Target:
     - ``token``: an access token of a caller with every scope; without one, checks of what
       lies behind a token are not applicable.
     - ``pid`` or ``process``: whom to stop; without either, the drain is not looked at.
+    - ``open_paths``: addresses that authenticate in a way of their own, where no bearer token
+      is looked at (``create_service(open_paths=...)``).
     - ``drain_delay_s``, ``drain_timeout_s``, ``max_body_bytes``, ``anonymous_scopes``: how the
       service is configured.
     """
@@ -47,6 +49,7 @@ class Target:
     token: str | None = field(default=None, repr=False)
     pid: int | None = None
     process: Stoppable | None = field(default=None, repr=False)
+    open_paths: Sequence[str] = ()
     drain_delay_s: float = 0.0
     drain_timeout_s: float = 20.0
     max_body_bytes: int = 1_048_576

@@ -25,6 +25,8 @@ _VERSION: Final = re.compile(r"3\.[01]\.\d+")
 _STATUS: Final = re.compile(r"[1-5](\d\d|XX)|default")
 _IN_PATH: Final = re.compile(r"\{([^}]+)\}")
 _MAX_SHOWN: Final = 5
+#: How deep examples are looked for, since schemas may contain themselves.
+_MAX_LEVELS: Final = 6
 
 
 @check(
@@ -211,24 +213,28 @@ def _examples(description: Description, response: JsonObject) -> Iterator[JsonVa
         yield from _examples_of(description, description.resolve(media.get("schema")))
 
 
-def _examples_of(description: Description, schema: JsonObject) -> Iterator[JsonValue]:
-    if "example" in schema:
-        yield schema["example"]
+def _examples_of(
+    description: Description, schema: JsonObject, *, levels: int = _MAX_LEVELS
+) -> Iterator[JsonValue]:
+    """
+    What a schema shows: by itself, by an alternative, or by each of its parts.
+    """
+    yield from (schema[name] for name in ("example", "const", "default") if name in schema)
     yield from items(schema.get("examples"))
-    if schema.get("type") == "array":
-        yield from (
-            [one] for one in _examples_of(description, description.resolve(schema.get("items")))
-        )
-    properties = {
-        name: description.resolve(value)
-        for name, value in mapping(schema.get("properties")).items()
-    }
-    if properties and all(_has_example(value) for value in properties.values()):
-        yield dict.fromkeys(properties, "…")
+    yield from items(schema.get("enum"))
+    if levels == 0:
+        return
 
+    def inside(value: JsonValue) -> list[JsonValue]:
+        return list(_examples_of(description, description.resolve(value), levels=levels - 1))
 
-def _has_example(schema: JsonObject) -> bool:
-    return bool({"example", "examples", "const", "default"} & schema.keys())
+    for alternative in [*items(schema.get("anyOf")), *items(schema.get("oneOf"))]:
+        yield from inside(alternative)
+    if "items" in schema:
+        yield from ([one] for one in inside(schema["items"]))
+    parts = {name: inside(value) for name, value in mapping(schema.get("properties")).items()}
+    if parts and all(parts.values()):
+        yield {name: shown[0] for name, shown in parts.items()}
 
 
 def _is_error(value: JsonValue) -> bool:
