@@ -4,8 +4,10 @@ The suite on services that run as processes: the whole of it, the drain, and the
 
 import asyncio
 import signal
+import subprocess
 import sys
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from sample_service import token
 
 from servicekit.conformance import CHECKS, Check, Target, Unkept, checks, run
 from servicekit.conformance.__main__ import main
+from servicekit.conformance.ending import ProcessById
 from servicekit.testing import ServedProcess, serve_process
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -107,17 +110,36 @@ async def test_the_exit_code_of_a_child_is_known() -> None:
     """
     Of a process that we have started ourselves the number is enough, and its code stays there.
     """
-    argv = [sys.executable, "-c", "import signal; print(flush=True); signal.pause()"]
-    child = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
-    assert child.stdout is not None
-    await child.stdout.readline()
-    known = Target("http://127.0.0.1:1", pid=child.pid)
+    with sleeper("import signal; print(flush=True); signal.pause()") as child:
+        known = ProcessById(child.pid)
+        with pytest.raises(TimeoutError):
+            await known.ended(0.01)
+        known.signal(signal.SIGTERM)
+        code = await known.ended(10)
 
-    with pytest.raises(Unkept, match="no connection"):
-        await next(c for c in ENDING if c.name == "process-ends-in-time").verify(known)
-    child.terminate()
+        assert (code, child.wait()) == (-signal.SIGTERM, -signal.SIGTERM)
 
-    assert await child.wait() == -signal.SIGTERM
+
+async def test_an_exit_with_a_code_is_told_from_a_signal() -> None:
+    """
+    The code is what the process returned.
+    """
+    with sleeper("print(flush=True); raise SystemExit(3)") as child:
+        assert await ProcessById(child.pid).ended(10) == 3
+
+
+@contextmanager
+def sleeper(program: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """
+    A child of ours that has begun to run ``program``.
+    """
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 async def test_the_command_line_tells_the_result(

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, params
 from model_service import create_app
-from sabotage import Reply, answers
+from sabotage import Reply, answers, error
 from sample_service import settings
 from starlette.types import Receive, Scope, Send
 
 from servicekit.app import create_service
-from servicekit.auth import TokenVerifier
+from servicekit.auth import PUBLIC, TokenVerifier, requires
 from servicekit.conformance import (
     CHECKS,
     Check,
@@ -225,3 +225,75 @@ def test_wrong_usage_is_told(
         main(arguments)
 
     assert complaint in capsys.readouterr().err
+
+
+def squares(access: params.Depends) -> FastAPI:
+    """
+    A service without public bodies, whose one read takes a number.
+    """
+    routes = APIRouter()
+
+    @routes.get("/squares/{number}", dependencies=[access], summary="A square")
+    async def square(number: int) -> int:
+        return number * number
+
+    @routes.post("/secrets", dependencies=[requires("admin")], summary="Tell a secret")
+    async def tell(secret: dict[str, str]) -> None:
+        del secret
+
+    return create_service(
+        settings(),
+        title="Squares",
+        description="Numbers.",
+        verifier=TokenVerifier.hs256("x" * 32, issuer="i", audience="a"),
+        routers=[routes],
+    )
+
+
+@pytest.mark.parametrize(
+    ("access", "outcome"), [(PUBLIC, "passed"), (requires("write"), "not applicable")]
+)
+async def test_a_wrong_value_may_stand_in_the_address(access: params.Depends, outcome: str) -> None:
+    """
+    Where no body can be sent, parameters are looked at; where nobody is let in, nothing is found.
+    """
+    check = named("wrong-values-are-422")
+
+    async with serve(squares(access)) as url:
+        report = await run(Target(url), only={check.name})
+
+    (result,) = [result for result in report.results if result.check == check]
+    assert result.outcome == outcome, str(report)
+
+
+async def test_a_token_that_opens_nothing_is_not_tried() -> None:
+    """
+    A good token needs something to read that lies behind one.
+    """
+    check = named("a-good-token-is-accepted")
+
+    async with serve(squares(PUBLIC)) as url:
+        with pytest.raises(Skipped, match="nothing that is only read lies behind a token"):
+            await check.verify(Target(url, token="a.b.c"))
+
+
+async def test_a_stranger_may_be_forbidden() -> None:
+    """
+    403 in our shape refuses a stranger as well as 401.
+    """
+    forbid = answers(lambda _, reply: error(403, "FORBIDDEN") if reply.status == 401 else reply)
+
+    async with serve(forbid(squares(PUBLIC))) as url:
+        await named("closed-operations-refuse-strangers").verify(Target(url))
+
+
+async def test_a_service_that_lacks_its_keys_lets_nobody_in() -> None:
+    """
+    503 is as good a refusal of a forged token as 401 where the keys are not at hand.
+    """
+    keyless = answers(
+        lambda _, reply: error(503, "SERVICE_UNAVAILABLE") if reply.status == 401 else reply
+    )
+
+    async with serve(keyless(create_app(settings()))) as url:
+        await named("forged-tokens-are-refused").verify(Target(url))
