@@ -23,6 +23,8 @@ _PAUSE_S: Final = 0.02
 _NOTICE_S: Final = 2.0
 #: Who does not wait for the other half of a request says so within this time.
 _REFUSAL_S: Final = 0.3
+#: The part of the delay in which new clients come; the rest is left for slow machines.
+_LOOKED_AT: Final = 0.6
 _HALF: Final = b'{"conformance": '
 _OTHER_HALF: Final = b"1}"
 
@@ -38,7 +40,7 @@ class Ending:
 
     - ``ready``: the first answer of ``/health/ready`` after the signal that was not 200,
       or the last one where they all were.
-    - ``newcomer``: what a new client got after that; None where there is no delay to come in.
+    - ``newcomer``: what new clients got after that; None where there is no delay to come in.
     - ``in_flight``: the answer to a request whose second half was sent once the service had
       stopped accepting; ``in_flight_gap`` says why none was sent.
     - ``took_s``: from the signal to the end of the process; None where it did not end.
@@ -116,7 +118,7 @@ async def observe(subject: Subject) -> Ending:
         began_at = loop.time()
         process.signal(signal.SIGTERM)
         ready = await _until_not_ready(subject)
-        newcomer = await _newcomer(subject, ready)
+        newcomer = await _newcomers(subject, ready, since=began_at)
         await _until_refused(subject)
         in_flight = await _finish(half_sent, subject.target) if half_sent else None
         has_ended, exit_code = await _end_of(
@@ -163,10 +165,20 @@ async def _until_not_ready(subject: Subject) -> Seen:
         await asyncio.sleep(_PAUSE_S)
 
 
-async def _newcomer(subject: Subject, ready: Seen) -> Seen | None:
-    if subject.target.drain_delay_s <= 0 or isinstance(ready, str):
+async def _newcomers(subject: Subject, ready: Seen, *, since: float) -> Seen | None:
+    """
+    What new clients get during the delay: the first answer that is no 404, or the last one.
+    """
+    delay_s = subject.target.drain_delay_s
+    if delay_s <= 0 or isinstance(ready, str):
         return None
-    return await _ask(subject, unknown_path())
+    loop = asyncio.get_running_loop()
+    while True:
+        seen = await _ask(subject, unknown_path())
+        is_served = not isinstance(seen, str) and seen.status == 404
+        if not is_served or loop.time() >= since + delay_s * _LOOKED_AT:
+            return seen
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def _until_refused(subject: Subject) -> None:
