@@ -29,8 +29,7 @@ def main() -> int:
     lines = [
         "# Results",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, {platform.machine()}. Made by `make bench`.",
+        f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}. Made by `make bench`.",
     ]
     for module, title in MEASUREMENTS.items():
         print(f"{title} ...", flush=True)
@@ -42,6 +41,11 @@ def main() -> int:
     RESULTS.write_text("\n".join(lines) + "\n")
     print(f"written to {RESULTS}")
     return 0
+
+
+def _machine() -> str:
+    cores = f"{os.cpu_count()} cores, {platform.machine()}"
+    return f"Python {platform.python_version()}, {cores}"
 
 
 if __name__ == "__main__":

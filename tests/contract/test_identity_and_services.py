@@ -3,7 +3,7 @@ A service on the kit, and the identity service: what one signs, the other believ
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -15,10 +15,11 @@ from running_identity import CHEAP, GATEWAY, PASSWORDS, prepare, settings_for
 from identity.main import create_app
 from servicekit.app import create_service
 from servicekit.auth import current_principal, requires
+from servicekit.clients import Clients
 from servicekit.errors import ServiceUnavailable
 from servicekit.http import ServiceClient
-from servicekit.identity import service_token, token_verifier
 from servicekit.settings import ServiceSettings
+from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
 
 SHARED = "a-secret-that-both-sides-know-0123456789"
@@ -39,6 +40,7 @@ class Shop:
     Both services, and how to reach identity.
     """
 
+    settings: ServiceSettings
     service: httpx.AsyncClient
     identity_url: str
     identity: ServiceClient
@@ -59,10 +61,13 @@ class Shop:
         return await self.service.get("/who", headers={"Authorization": authorization})
 
 
-def who_app(settings: ServiceSettings, identity: ServiceClient) -> FastAPI:
+def who_app(settings: ServiceSettings) -> FastAPI:
     """
     A service that tells its callers who they are.
     """
+    telemetry = Telemetry.configured(settings)
+    clients = Clients(settings, telemetry)
+    identity = clients.to("identity", settings.identity_service_url)
     routes = APIRouter()
 
     @routes.get("/who", dependencies=[requires("read")], summary="Who I am")
@@ -85,8 +90,11 @@ def who_app(settings: ServiceSettings, identity: ServiceClient) -> FastAPI:
         settings,
         title="Who",
         description="",
-        verifier=token_verifier(settings, identity),
+        verifier=clients.token_verifier(identity),
         routers=[routes],
+        resources=[clients.running],
+        details={"upstreams": clients.details},
+        telemetry=telemetry,
     )
 
 
@@ -101,8 +109,8 @@ async def shop(database_url: str, **jwt: str) -> AsyncIterator[Shop]:
         settings = ServiceSettings.model_validate(
             {"service_name": "who", "identity_service_url": url, **jwt}
         )
-        async with call(who_app(settings, identity)) as service:
-            yield Shop(service, url, identity)
+        async with call(who_app(settings)) as service:
+            yield Shop(settings, service, url, identity)
         await identity.aclose()
 
 
@@ -128,16 +136,18 @@ async def test_a_service_calls_another_in_its_own_name(seeded_url: str) -> None:
     """
     A service's own token opens what its permissions allow; a user's does not, nor does no token.
     """
-    async with shop(seeded_url) as both:
-        token = service_token(both.identity, client_id=GATEWAY[0], secret=GATEWAY[1])
-        as_service = await both.service.post("/stock", headers={"Authorization": await token()})
+    async with shop(seeded_url) as both, serve(who_app(both.settings)) as url:
+        gateway = Clients(both.settings, Telemetry())
+        identity = gateway.to("identity", both.identity_url)
+        token = gateway.service_token(identity, client_id=GATEWAY[0], secret=GATEWAY[1])
+        async with gateway.running():
+            as_service = await gateway.to("who", url, authorize=token).post("/stock")
         as_admin = await both.service.post(
             "/stock", headers={"Authorization": await both.sign_in("admin")}
         )
         as_nobody = await both.service.post("/stock")
-        await token.aclose()
 
-    statuses = [answer.status_code for answer in (as_service, as_admin, as_nobody)]
+    statuses = [as_service.status, as_admin.status_code, as_nobody.status_code]
     assert statuses == [200, 403, 401]
 
 
@@ -146,29 +156,45 @@ async def test_a_wrong_client_secret_gives_no_token(seeded_url: str) -> None:
     Without the right secret there is no token, and the caller is told that identity gave none.
     """
     async with shop(seeded_url) as both:
-        token = service_token(both.identity, client_id=GATEWAY[0], secret="wrong" * 10)
-        with pytest.raises(ServiceUnavailable):
-            await token()
-        await token.aclose()
+        gateway = Clients(both.settings, Telemetry())
+        identity = gateway.to("identity", both.identity_url)
+        token = gateway.service_token(identity, client_id=GATEWAY[0], secret="wrong" * 10)
+        async with gateway.running():
+            with pytest.raises(ServiceUnavailable):
+                await token()
+
+
+async def test_health_tells_of_the_services_behind(seeded_url: str) -> None:
+    """
+    ``/health`` shows each upstream's breaker, and ``/metrics`` the calls to it.
+    """
+    async with shop(seeded_url) as both:
+        await both.who(await both.sign_in("shopper"))
+        health = (await both.service.get("/health")).json()
+        metrics = (await both.service.get("/metrics")).text
+
+    assert health["details"]["upstreams"]["identity"]["state"] == "closed"
+    assert 'upstream_call_duration_seconds_count{method="GET",outcome="ok"' in metrics
 
 
 async def test_known_keys_serve_on_while_identity_is_away(seeded_url: str) -> None:
     """
-    Whoever signed in stays signed in when the identity service stops; nobody asks it for a verdict.
+    Whoever signed in stays signed in when the identity service stops: nobody asks it for a verdict.
     """
-    identity_app = create_app(settings_for(seeded_url), hash_cost=CHEAP)
-    async with serve(identity_app) as url:
-        identity = ServiceClient("identity", url, caller="who")
-        settings = ServiceSettings.model_validate({"service_name": "who"})
-        app = who_app(settings, identity)
-        both = Shop(httpx.AsyncClient(), url, identity)
-        shopper, admin = await both.sign_in("shopper"), await both.sign_in("admin")
-        await both.service.aclose()
-        async with call(app) as service:
-            first = await service.get("/who", headers={"Authorization": shopper})
-    async with call(app) as service:
-        second = await service.get("/who", headers={"Authorization": admin})
-    await identity.aclose()
+    async with AsyncExitStack() as until_identity_stops:
+        identity_app = create_app(settings_for(seeded_url), hash_cost=CHEAP)
+        url = await until_identity_stops.enter_async_context(serve(identity_app))
+        settings = ServiceSettings.model_validate(
+            {"service_name": "who", "identity_service_url": url}
+        )
+        async with call(who_app(settings)) as service:
+            identity = ServiceClient("identity", url, caller="test")
+            both = Shop(settings, service, url, identity)
+            shopper, admin = await both.sign_in("shopper"), await both.sign_in("admin")
+            await identity.aclose()
+            first = await both.who(shopper)
+            await until_identity_stops.aclose()
+            second = await both.who(admin)
 
     assert (first.status_code, second.status_code) == (200, 200)
 
@@ -179,13 +205,10 @@ async def test_without_identity_from_the_start_it_is_503(free_port: int, seeded_
     """
     async with shop(seeded_url) as both:
         token = await both.sign_in("shopper")
-    away = ServiceClient("identity", f"http://127.0.0.1:{free_port}", caller="who")
-    async with call(
-        who_app(ServiceSettings.model_validate({"service_name": "who"}), away)
-    ) as service:
+    away = {"service_name": "who", "identity_service_url": f"http://127.0.0.1:{free_port}"}
+    async with call(who_app(ServiceSettings.model_validate(away))) as service:
         signed_in = await service.get("/who", headers={"Authorization": token})
         guest = await service.get("/who")
-    await away.aclose()
 
     assert (signed_in.status_code, guest.status_code) == (503, 200)
     assert signed_in.json()["error"]["code"] == "SERVICE_UNAVAILABLE"

@@ -74,10 +74,10 @@ class WeakPassword(InvalidRequest):
     A new password does not fulfil the policy.
     """
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, *, field: str = "password") -> None:
         super().__init__(
             "The password cannot be used.",
-            problems=[Problem(field="body.password", problem=problem)],
+            problems=[Problem(field=f"body.{field}", problem=problem)],
         )
 
 

@@ -104,20 +104,22 @@ def normalised_password(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def checked_new_password(password: str, *, names: tuple[str, ...]) -> str:
+def checked_new_password(password: str, *, names: tuple[str, ...], field: str = "password") -> str:
     """
     The password in its normal form, if it may be chosen by somebody called ``names``.
     """
     normal = normalised_password(password)
     if has_control_characters(normal):
-        raise WeakPassword("must not hold control characters")
+        raise WeakPassword("must not hold control characters", field=field)
     if not MIN_PASSWORD_LENGTH <= len(normal) <= MAX_PASSWORD_LENGTH:
-        raise WeakPassword(f"must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters")
+        raise WeakPassword(
+            f"must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters", field=field
+        )
     key = name_key(normal)
     if key in WORST_PASSWORDS or len(set(key)) < 4:
-        raise WeakPassword("is among the first that are guessed")
+        raise WeakPassword("is among the first that are guessed", field=field)
     if key in {name_key(name) for name in names}:
-        raise WeakPassword("must not be the name of its user")
+        raise WeakPassword("must not be the name of its user", field=field)
     return normal
 
 

@@ -134,21 +134,25 @@ def test_seeding_says_what_is_wrong(sqlite_url: str, tmp_path: Path) -> None:
     env = environment(sqlite_url)
     assert run("migrate", env, tmp_path).returncode == 0
     shared = {"JWT_ALGORITHM": "HS256", "JWT_SECRET_KEY": "x" * 32}
-    for command, changes in (
-        ("seed", {"SEED_ADMIN_PASSWORD": "short"}),
-        ("seed", {"SEED_CLIENTS": '{"api-gateway": "short"}'}),
-        ("rotate-keys", shared),
+    for command, changes, told in (
+        ("seed", {"SEED_ADMIN_PASSWORD": "short"}, "must have 12 to 256 characters"),
+        ("seed", {"SEED_CLIENTS": '{"api-gateway": "short"}'}, "secret"),
+        ("rotate-keys", shared, "shared secret"),
     ):
         done = run(command, {**env, **changes}, tmp_path)
         assert done.returncode == 2, done.stderr
-        assert done.stderr.splitlines()[-1].startswith("identity: ")
+        line = done.stderr.splitlines()[-1]
+        assert line.startswith("identity: ")
+        assert told in line
 
 
-async def test_serving_an_old_database_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+async def test_serving_an_old_database_is_refused(
+    sqlite_url: str, tmp_path: Path, free_port: int
+) -> None:
     """
     A service whose database is not migrated does not start, and says what to run.
     """
-    env = {**environment(sqlite_url), "SERVICE_PORT": "1"}
+    env = {**environment(sqlite_url), "SERVICE_PORT": str(free_port)}
     done = await asyncio.to_thread(run, "serve", env, tmp_path)
 
     assert done.returncode != 0

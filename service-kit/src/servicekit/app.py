@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 
 from servicekit import error_rendering, openapi
 from servicekit.auth import AuthenticationMiddleware, Verifier, undeclared_routes
-from servicekit.docs import docs_router
+from servicekit.docs import ASSET_NAMES, docs_router
 from servicekit.errors import StorefrontError
 from servicekit.health import Checks, HealthCheck, Identity, health_router
 from servicekit.lifecycle import Lifecycle
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 #: Open to everybody and bound to no deadline: a service must be able to say how it is.
 OPEN_PATHS = frozenset(
     {"/health", "/health/live", "/health/ready", "/metrics", "/docs", "/redoc", "/openapi.json"}
+    | {f"/docs/assets/{name}" for name in ASSET_NAMES}
 )
 
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from fastapi import FastAPI
 
 from servicekit import logs, migrations, server
-from servicekit.errors import StorefrontError
+from servicekit.errors import InvalidRequest, StorefrontError
 from servicekit.settings import ServiceSettings, SettingsError, example_env, load
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -59,8 +59,13 @@ def main(service: Service[S], arguments: Sequence[str] | None = None) -> int:
         )
         return _run(service, settings, chosen)
     except (SettingsError, StorefrontError, migrations.MigrationError) as error:
-        sys.stderr.write(f"{service.package}: {error}\n")
+        sys.stderr.write(f"{service.package}: {_told(error)}\n")
         return 2
+
+
+def _told(error: Exception) -> str:
+    problems = error.problems if isinstance(error, InvalidRequest) else ()
+    return " ".join([str(error), *(f"{one.field}: {one.problem}." for one in problems)])
 
 
 def _run(service: Service[S], settings: S, chosen: argparse.Namespace) -> int:

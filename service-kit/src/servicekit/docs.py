@@ -18,7 +18,7 @@ from servicekit.auth import PUBLIC
 from servicekit.errors import NotFound
 
 _ASSETS = Path(str(files("fastapi_offline"))) / "static"
-_ASSET_NAMES = frozenset(
+ASSET_NAMES = frozenset(
     {"favicon.png", "redoc.standalone.js", "swagger-ui-bundle.js", "swagger-ui.css"}
 )
 _PAGE_HEADERS = {
@@ -67,7 +67,7 @@ def docs_router(app: FastAPI) -> APIRouter:
 
     @router.get("/docs/assets/{name}")
     async def asset(name: str) -> FileResponse:
-        if name not in _ASSET_NAMES:
+        if name not in ASSET_NAMES:
             raise NotFound("address")
         return FileResponse(_ASSETS / name, headers={"Cache-Control": "public, max-age=86400"})
 

@@ -9,6 +9,7 @@ gets the same facts in that shape (RFC 9457).
 from collections.abc import Callable, Mapping, Sequence
 
 import orjson
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue
@@ -20,18 +21,24 @@ from starlette.types import Scope
 
 from servicekit import correlation
 from servicekit.errors import (
+    DEFAULT_RETRY_AFTER_S,
     AuthError,
+    Conflict,
     Crash,
+    DeadlineExceeded,
     Forbidden,
     InvalidRequest,
     MalformedRequest,
     MethodNotAllowed,
     NotFound,
     Problem,
+    RateLimited,
     ServiceUnavailable,
     StorefrontError,
     UnservableForm,
 )
+
+log = structlog.get_logger()
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -45,10 +52,27 @@ def install(app: FastAPI) -> None:
     """
 
     async def handle(request: Request, error: Exception) -> Response:
-        return render(as_storefront_error(error, request), request.scope)
+        ours = as_storefront_error(error, request)
+        tell_operators(ours, error)
+        return render(ours, request.scope)
 
     for kind in (StorefrontError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)
+
+
+def tell_operators(ours: StorefrontError, error: Exception) -> None:
+    """
+    Log why a request failed on our side: the client is not told, and somebody must know.
+    """
+    if ours.status >= 500:
+        cause = error.__cause__ or error
+        log.warning(
+            "request.failed",
+            code=ours.code,
+            error=type(error).__name__,
+            cause=type(cause).__name__,
+            details=ours.details,
+        )
 
 
 def render(error: StorefrontError, scope: Scope) -> Response:
@@ -95,7 +119,11 @@ _BY_STATUS: dict[int, Callable[[], StorefrontError]] = {
     401: AuthError,
     403: Forbidden,
     404: lambda: NotFound("address"),
+    409: lambda: Conflict("The request does not fit the present state."),
+    422: InvalidRequest,
+    429: lambda: RateLimited(retry_after_s=DEFAULT_RETRY_AFTER_S),
     503: lambda: ServiceUnavailable("the service"),
+    504: lambda: DeadlineExceeded(after_s=0),
 }
 
 

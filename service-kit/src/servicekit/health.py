@@ -31,7 +31,7 @@ _PAGE_BYTES = resource.getpagesize()
 _STATM = Path("/proc/self/statm")
 
 _EXAMPLE: JsonDict = {
-    "service": "inventory-service",
+    "service": "sample-service",
     "status": "degraded",
     "version": "1.4.0",
     "port": 8001,

@@ -21,10 +21,17 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from servicekit import correlation
 
-_SECRET_NAMES: Final = frozenset(
-    {"password", "secret", "token", "authorization", "cookie", "email", "api_key", "private_key"}
+#: Compared without regard to case, "_" and "-": refresh_token, clientSecret, X-Api-Key.
+_SECRET_ENDINGS: Final = (
+    "password",
+    "secret",
+    "token",
+    "authorization",
+    "cookie",
+    "email",
+    "apikey",
+    "privatekey",
 )
-_SECRET_SUFFIXES: Final = ("_password", "_secret", "_token", "_key_secret", "_email")
 _REDACTED: Final = "[redacted]"
 _MASK: Final = re.compile(
     rb"(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
@@ -112,18 +119,23 @@ def redacted(fields: Mapping[str, Any]) -> dict[str, Any]:
     The fields, without the values of those whose names tell that they are secret.
     """
     return {
-        name: _REDACTED
-        if _is_secret(name)
-        else redacted(value)
-        if isinstance(value, Mapping)
-        else value
+        name: _REDACTED if _is_secret(name) else _redacted_value(value)
         for name, value in fields.items()
     }
 
 
+def _redacted_value(value: Any) -> Any:  # noqa: ANN401 - whatever somebody logs
+    if isinstance(value, Mapping):
+        return redacted(value)
+    if isinstance(value, list | tuple):
+        return [_redacted_value(one) for one in value]
+    return value
+
+
 @lru_cache(maxsize=1024)
 def _is_secret(name: object) -> bool:
-    return isinstance(name, str) and (name in _SECRET_NAMES or name.endswith(_SECRET_SUFFIXES))
+    folded = name.lower().replace("_", "").replace("-", "") if isinstance(name, str) else ""
+    return folded.endswith(_SECRET_ENDINGS)
 
 
 def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:

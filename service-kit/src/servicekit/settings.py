@@ -52,6 +52,8 @@ def _http_url(value: str) -> str:
         raise ValueError("must be an address such as http://host:port")
     if parts.username or parts.password:
         raise ValueError("must not carry a user name or password")
+    if parts.query or parts.fragment or parts.port == 0:
+        raise ValueError("must be an address without a query, such as http://host:port")
     return value.rstrip("/")
 
 
@@ -114,7 +116,7 @@ class ServiceSettings(BaseSettings):
     database_url: Annotated[
         str,
         AfterValidator(_database_url),
-        Field(description="sqlite:///path or postgresql://user:password@host/name"),
+        Field(repr=False, description="sqlite:///path or postgresql://user:password@host/name"),
     ] = ""
     database_pool_size: Annotated[
         int, Field(ge=1, le=200, description="Connections that are kept open (PostgreSQL)")
@@ -126,10 +128,11 @@ class ServiceSettings(BaseSettings):
     redis_url: Annotated[
         str | None,
         AfterValidator(lambda value: value and valid_url(value)),
-        Field(description="redis://host:port/0; none: no Redis is used"),
+        Field(repr=False, description="redis://host:port/0; none: no Redis is used"),
     ] = None
     redis_host: Annotated[
-        str | None, Field(description="Instead of REDIS_URL, with REDIS_PORT")
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9._-]+$", description="Instead of REDIS_URL, with REDIS_PORT"),
     ] = None
     redis_port: Annotated[int, Field(ge=1, le=65535, description="Used with REDIS_HOST")] = 6379
     redis_max_connections: Annotated[
@@ -155,7 +158,7 @@ class ServiceSettings(BaseSettings):
         int, Field(ge=1, le=1440, description="How long an access token lives; minutes")
     ] = 15
     anonymous_scopes: Annotated[
-        tuple[Literal["read", "write", "admin"], ...],
+        tuple[Literal["read", "write"], ...],
         NoDecode,
         BeforeValidator(_comma_separated),
         Field(description="What a caller without a token may do; comma-separated"),

@@ -215,7 +215,9 @@ async def test_each_request_is_one_line() -> None:
     The log tells method, template, status, duration, correlation id and kind of caller.
     """
     async with sample() as (process, client):
-        await client.get("/things/7?card=4111", headers={"X-Correlation-ID": "order-7"})
+        await client.get(
+            "/things/7?card=4111", headers={"X-Correlation-ID": "order-7", "X-Service-Name": "shop"}
+        )
         await eventually(lambda: "order-7" in process.log)
         log = process.log
 
@@ -223,6 +225,7 @@ async def test_each_request_is_one_line() -> None:
     assert line["event"] == "request"
     assert (line["method"], line["route"], line["status"]) == ("GET", "/things/{thing_id}", 200)
     assert (line["principal"], line["service"]) == ("anonymous", "sample-service")
+    assert line["caller"] == "shop"
     assert line["duration_ms"] > 0
     assert "4111" not in log
 

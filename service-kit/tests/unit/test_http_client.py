@@ -537,7 +537,7 @@ async def test_own_token_is_sent_unless_the_caller_gives_one() -> None:
     network = Network()
 
     async def authorize() -> str:
-        return "ours"
+        return "Bearer ours"
 
     inventory = with_token(network, authorize)
     await inventory.get("/x")
@@ -557,7 +557,7 @@ async def test_refused_token_is_not_tried_again() -> None:
 
     async def authorize() -> str:
         asked.append(1)
-        return "stale"
+        return "Bearer stale"
 
     with pytest.raises(UpstreamRefused):
         await with_token(network, authorize, Policy()).get("/x")

@@ -124,6 +124,8 @@ def test_secrets_never_reach_a_line(log_format: str, output: Output) -> None:
         "auth.sign_in",
         password="correct horse",
         refresh_token="r-123",
+        headers={"Authorization": "Token t-789"},
+        items=[{"clientSecret": "c-246"}],
         nested={"client_secret": "s-456", "harmless": "kept"},
         header=f"Authorization: Bearer {jwt}",
         note="ask jo.doe+shop@example.com",
@@ -131,7 +133,16 @@ def test_secrets_never_reach_a_line(log_format: str, output: Output) -> None:
     )
 
     (line,) = output.lines()
-    for secret in ("correct horse", "r-123", "s-456", jwt, "example.com", "hunter2"):
+    for secret in (
+        "correct horse",
+        "r-123",
+        "s-456",
+        "t-789",
+        "c-246",
+        jwt,
+        "example.com",
+        "hunter2",
+    ):
         assert secret not in line
     assert "kept" in line
 

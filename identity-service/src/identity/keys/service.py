@@ -103,7 +103,14 @@ class SigningKeys:
         key = (await self.load()).signing(self._now())
         if key is None or key.sealed_private is None:
             raise ServiceUnavailable("the signing key")
-        return key.kid, self._private.get(key.kid) or await self._open(key, key.sealed_private)
+        private = self._private.get(key.kid)
+        if private is None:
+            try:
+                private = await self._open(key, key.sealed_private)
+            except SealedKeys as sealed:
+                # Its words are for operators; a client learns that no token can be made now.
+                raise ServiceUnavailable("the signing key") from sealed
+        return key.kid, private
 
     async def rotate_if_due(self) -> None:
         """

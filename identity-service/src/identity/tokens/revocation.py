@@ -18,6 +18,7 @@ from identity.tokens import repository
 from identity.tokens.models import AccessClaims, claims_of_verified, token_hash
 from identity.users import repository as users
 from servicekit.auth import Principal, Verifier
+from servicekit.auth.refusals import refused
 from servicekit.database import Database
 from servicekit.errors import AuthError
 
@@ -43,7 +44,7 @@ class LiveVerifier:
         claims = claims_of_verified(token)
         async with self._database.read() as connection:
             if not await _is_live(connection, claims):
-                raise _ended()
+                raise refused("revoked")
         return principal
 
 
@@ -116,12 +117,3 @@ async def _is_live(connection: AsyncConnection, claims: AccessClaims) -> bool:
         return client is not None and not client.is_disabled
     user = await users.by_id(connection, claims.sub)
     return user is not None and not user.is_disabled
-
-
-def _ended() -> AuthError:
-    error = AuthError(
-        "The access token was not accepted. Get a new one, and send it as a bearer token.",
-        reason="revoked",
-    )
-    error.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-    return error

@@ -202,7 +202,9 @@ class UserService:
         return password
 
     async def _set_password(self, user: User, password: str) -> None:
-        new_hash = await self._hashing.hash(checked_new_password(password, names=user.names))
+        new_hash = await self._hashing.hash(
+            checked_new_password(password, names=user.names, field="newPassword")
+        )
 
         async def work(connection: AsyncConnection) -> None:
             present, now = await _existing(connection, user.id), self._now()

@@ -3,7 +3,7 @@ Who may call a route: declared on the route, enforced before it runs.
 
 ::
 
-    @router.put("/prices/{id}", dependencies=[requires("write", kinds=("service",))])
+    @router.put("/things/{id}", dependencies=[requires("write", kinds=("service",))])
     @router.get("/health", dependencies=[PUBLIC])
 
 Nothing is open by oversight: a route that declares neither is named by

@@ -23,6 +23,7 @@ Reason = Literal[
     "kid",
     "malformed",
     "not_yet_valid",
+    "revoked",
     "scheme",
     "several_headers",
     "sign_in_needed",

@@ -17,7 +17,7 @@ _HEADER = "Authorization"
 
 class Authorizing(Layer):
     """
-    Sends the token that ``authorize`` gives, unless the request already brings one.
+    Sends the header that ``authorize`` gives (``Bearer ...``), unless the request brings one.
 
     A 401 is the upstream's answer like any other 4xx: no second token is tried.
     """
@@ -30,5 +30,5 @@ class Authorizing(Layer):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if _HEADER not in request.headers:
-            request.headers[_HEADER] = f"Bearer {await self._authorize()}"
+            request.headers[_HEADER] = await self._authorize()
         return await self._inner.handle_async_request(request)

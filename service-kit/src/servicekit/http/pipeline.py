@@ -1,5 +1,5 @@
 """
-The way of every outgoing call, top to bottom.
+The way of every outgoing call, listed from the network up to the caller.
 """
 
 from collections.abc import Awaitable, Callable

@@ -6,7 +6,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.error_rendering import as_storefront_error, render
+from servicekit.error_rendering import as_storefront_error, render, tell_operators
 from servicekit.errors import StorefrontError
 from servicekit.middleware.lifetime import ClientGone
 
@@ -40,10 +40,12 @@ class ErrorBoundaryMiddleware:
         except ClientGone:
             log.info("request.client_gone")
         except Exception as error:
-            if not isinstance(error, StorefrontError):
+            ours = as_storefront_error(error, Request(scope))
+            if isinstance(error, StorefrontError):
+                tell_operators(ours, error)
+            else:
                 log.exception("request.crashed", error=type(error).__name__)
             if is_started:
                 # Half an answer is out: only a broken connection tells the client so.
                 raise
-            response = render(as_storefront_error(error, Request(scope)), scope)
-            await response(scope, receive, send_and_note)
+            await render(ours, scope)(scope, receive, send_and_note)

@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from servicekit import correlation
 from servicekit.lifecycle import Lifecycle
 from servicekit.telemetry import RequestMetrics
 
@@ -69,7 +70,16 @@ class RequestLogMiddleware:
             status=status,
             duration_ms=round(duration_s * 1000, 3),
             principal=scope.get("servicekit.principal", "anonymous"),
+            **_caller(),
         )
+
+
+def _caller() -> dict[str, str]:
+    """
+    The service that says it asked, where one does: its word only, the principal is what counts.
+    """
+    ids = correlation.current()
+    return {} if ids is None or ids.caller is None else {"caller": ids.caller}
 
 
 def _close_after(message: Message) -> None:
