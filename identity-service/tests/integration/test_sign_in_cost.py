@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from running_identity import CHEAP, PASSWORDS, settings_for
 
-from identity.errors import InvalidGrant
+from identity.errors import InvalidGrant, SignInThrottled
 from identity.events import AuthEvents
 from identity.passwords import HashCost, PasswordHashing, Verification
 from identity.users.models import User
@@ -49,6 +49,27 @@ class BusyHashing(PasswordHashing):
         Refused.
         """
         raise Overloaded("the password check")
+
+
+class StuckHashing(PasswordHashing):
+    """
+    Never comes to an end, and tells when it has begun.
+    """
+
+    def __init__(self, cost: HashCost) -> None:
+        super().__init__(cost, threads=1, queue=0)
+        self.has_begun = asyncio.Event()
+
+    async def verify(
+        self,
+        password: str,  # noqa: ARG002  # the signature of what it stands for
+        encoded: str | None,  # noqa: ARG002  # as above
+    ) -> Verification:
+        """
+        Wait.
+        """
+        self.has_begun.set()
+        return await asyncio.Future[Verification]()
 
 
 def sign_in_with(services: Services, hashing: PasswordHashing) -> SignIn:
@@ -142,6 +163,27 @@ async def test_what_was_not_checked_does_not_count(seeded_url: str, clock: FakeC
         await busy.aclose()
 
         await services.sign_in.check("shopper", PASSWORDS["shopper"], address=None)
+
+
+async def test_a_guess_that_is_broken_off_counts(seeded_url: str, clock: FakeClock) -> None:
+    """
+    Whoever leaves before the answer, by a short deadline say, is throttled like others who fail.
+    """
+    services = build_services(settings_for(seeded_url), now=clock.now, hash_cost=CHEAP)
+    async with services.opened():
+        for _ in range(5):
+            stuck = StuckHashing(CHEAP)
+            guess = asyncio.create_task(
+                sign_in_with(services, stuck).check("shopper", "x", address=None)
+            )
+            await asyncio.wait_for(stuck.has_begun.wait(), 5)
+            guess.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await guess
+            await stuck.aclose()
+
+        with pytest.raises(SignInThrottled):
+            await services.sign_in.check("shopper", PASSWORDS["shopper"], address=None)
 
 
 async def test_what_has_ended_is_forgotten(seeded_url: str, clock: FakeClock) -> None:

@@ -71,17 +71,36 @@ async def test_others_see_the_shown_name(identity: RunningIdentity) -> None:
 
 async def test_people_change_their_profile(identity: RunningIdentity) -> None:
     """
-    Shown name and e-mail address can be changed; one signs in by the new address.
+    The shown name can be changed; the e-mail address is refused, taken or not.
     """
     tokens = await identity.sign_in("shopper")
-    change = {"displayName": " Anna  K. ", "email": "anna.k@example.com"}
+    change = {"displayName": " Anna  K. "}
     changed = await identity.http.patch("/users/me/profile", json=change, headers=tokens.bearer)
-    without = await identity.http.patch(
-        "/users/me/profile", json={"email": ""}, headers=tokens.bearer
-    )
+    refused = [
+        await identity.http.patch(
+            "/users/me/profile", json={"email": address}, headers=tokens.bearer
+        )
+        for address in ("admin@example.com", "nobody@example.com")
+    ]
 
     assert changed.json()["displayName"] == "Anna K."
+    assert [answer.status_code for answer in refused] == [422, 422]
+    assert refused[0].json()["error"] == refused[1].json()["error"]
+
+
+async def test_an_admin_changes_an_address(identity: RunningIdentity) -> None:
+    """
+    An admin gives and takes away e-mail addresses; one signs in by the new one.
+    """
+    admin = (await identity.sign_in("admin")).bearer
+    path = f"/users/{await identity.user_id('shopper')}"
+    change = {"email": "anna.k@example.com"}
+    changed = await identity.http.patch(path, json=change, headers=admin)
+    signed_in = await identity.password("anna.k@example.com", PASSWORDS["shopper"])
+    without = await identity.http.patch(path, json={"email": ""}, headers=admin)
+
     assert changed.json()["email"] == "anna.k@example.com"
+    assert signed_in.status_code == 200
     assert without.json()["email"] is None
 
 
@@ -175,11 +194,11 @@ async def test_names_are_taken_once(identity: RunningIdentity) -> None:
     A user name or e-mail address belongs to one account, however it is written.
     """
     http, admin = identity.http, (await identity.sign_in("admin")).bearer
-    shopper = (await identity.sign_in("shopper")).bearer
+    shopper = f"/users/{await identity.user_id('shopper')}"
     answers = [
         await http.post("/users", json=NEW | {"userName": "SHOPPER"}, headers=admin),
         await http.post("/users", json=NEW | {"email": "Shopper@EXAMPLE.com"}, headers=admin),
-        await http.patch("/users/me/profile", json={"email": "ADMIN@example.com"}, headers=shopper),
+        await http.patch(shopper, json={"email": "ADMIN@example.com"}, headers=admin),
     ]
 
     assert [answer.status_code for answer in answers] == [409] * 3

@@ -314,11 +314,16 @@ class DeadlineExceeded(StorefrontError):
     status = 504
     code = "DEADLINE_EXCEEDED"
 
-    def __init__(self, *, after_s: float, upstream: str | None = None) -> None:
+    def __init__(
+        self, *, after_s: float, upstream: str | None = None, may_have_happened: bool = False
+    ) -> None:
         after_ms = max(0, round(after_s * 1000))
+        unknown = " It may have been done all the same." if may_have_happened else ""
         super().__init__(
-            f"No answer within the deadline of {after_ms} ms.",
-            details={"deadlineMs": after_ms} | ({"upstream": upstream} if upstream else {}),
+            f"No answer within the deadline of {after_ms} ms.{unknown}",
+            details={"deadlineMs": after_ms}
+            | ({"upstream": upstream} if upstream else {})
+            | ({"outcome": "unknown"} if may_have_happened else {}),
         )
         self.after_s = after_s
         self.upstream = upstream

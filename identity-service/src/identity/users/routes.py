@@ -86,7 +86,6 @@ def _add_own_routes(router: APIRouter, users: UserService) -> None:
         summary="Change one's own profile",
         dependencies=writing,
         openapi_extra=example({"displayName": "Anna K."}),
-        responses=error_responses(NameTaken("email")),
     )
     async def change_profile(change: ProfileChange) -> UserResponse:
         user = await _caller(users)

@@ -117,24 +117,27 @@ class UsersResponse(_Answer):
 
 class ProfileChange(_Request):
     """
-    What people change of their own profile. An empty e-mail address removes it.
+    What people change of their own profile.
+
+    Not their e-mail address: until one is verified, a change would tell whose address has an
+    account, and would let people sign in by addresses that are not theirs. An admin changes it.
     """
 
     display_name: Name | None = None
-    email: Annotated[PlainText, Field(max_length=254)] | None = None
 
     def change(self) -> UserChange:
         """
         The change that is meant.
         """
-        return UserChange(display_name=self.display_name, email=self.email)
+        return UserChange(display_name=self.display_name)
 
 
 class AccountChange(ProfileChange):
     """
-    What admins change of any account.
+    What admins change of any account. An empty e-mail address removes it.
     """
 
+    email: Annotated[PlainText, Field(max_length=254)] | None = None
     roles: Annotated[list[Role], Field(min_length=1, max_length=10)] | None = None
     disabled: bool | None = None
 

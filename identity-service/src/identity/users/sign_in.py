@@ -5,6 +5,8 @@ Every outcome but the right one looks the same from outside, and costs the same
 one hash: no such account, a wrong password, a disabled account.
 """
 
+import asyncio
+
 from identity.errors import InvalidGrant, SignInThrottled
 from identity.events import AuthEvents
 from identity.passwords import PasswordHashing
@@ -42,7 +44,12 @@ class SignIn:
         attempt = await self._admitted(name, address)
         async with self._database.read() as connection:
             user = await repository.by_name(connection, name)
-        checked = await self._checked(user, password, attempt)
+        try:
+            checked = await self._checked(user, password, attempt)
+        except asyncio.CancelledError:
+            # Whoever leaves before the answer has guessed all the same.
+            await asyncio.shield(self._throttle.failed(attempt))
+            raise
         if checked is None:
             await self._throttle.failed(attempt)
             self._events.sign_in_failed("user", account=self._throttle.pseudonym("user", name))

@@ -14,6 +14,7 @@ from servicekit import deadline
 from servicekit.errors import DeadlineExceeded, MalformedRequest
 
 _HEADER = deadline.DEADLINE_HEADER.lower().encode()
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: A read that is answered sooner is not worth watching over.
 WATCH_AFTER_S = 0.02
 
@@ -47,7 +48,8 @@ class LifetimeMiddleware:
         if allowed_s <= 0:
             raise DeadlineExceeded(after_s=0)
         is_read = _is_plain_read(scope)
-        guard = _Guard(receive, allowed_s, watches=is_read)
+        is_write = scope["method"] not in _SAFE_METHODS
+        guard = _Guard(receive, allowed_s, watches=is_read, is_write=is_write)
 
         async def send_in_time(message: Message) -> None:
             # The deadline is for the beginning of an answer: a stream may then take its time.
@@ -75,10 +77,13 @@ class _Guard:
     would do for the deadline, at six microseconds a request.)
     """
 
-    def __init__(self, receive: Receive, allowed_s: float, *, watches: bool) -> None:
+    def __init__(
+        self, receive: Receive, allowed_s: float, *, watches: bool, is_write: bool
+    ) -> None:
         self._receive = receive
         self._allowed_s = allowed_s
         self._watches = watches
+        self._is_write = is_write
         self._watch: asyncio.Task[None] | None = None
         self._is_body_told = False
         self._reason: DeadlineExceeded | ClientGone | None = None
@@ -123,7 +128,7 @@ class _Guard:
             if self._watches:
                 self._watching()
         else:
-            self._end(DeadlineExceeded(after_s=self._allowed_s))
+            self._end(DeadlineExceeded(after_s=self._allowed_s, may_have_happened=self._is_write))
 
     def _watching(self) -> asyncio.Task[None]:
         if self._watch is None:
