@@ -3,6 +3,7 @@ What tokens say, what settings allow, and that errors and settings are documente
 """
 
 import inspect
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -138,18 +139,34 @@ def test_the_example_names_every_setting() -> None:
     assert example.read_text() == example_env(Settings)
 
 
-def test_every_error_is_in_the_tree() -> None:
+def our_errors() -> dict[str, tuple[str, str]]:
     """
-    The docstring of errors.py lists each error of this service.
+    This service's own errors, with their status and code.
     """
-    ours = [
-        name
+    return {
+        name: (str(kind.status), kind.code)
         for name, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, StorefrontError) and kind.__module__ == errors.__name__
-    ]
+    }
 
-    assert errors.__doc__ is not None
-    assert [name for name in ours if f"── {name} " not in errors.__doc__] == []
+
+def test_the_tree_of_errors_is_complete_and_true() -> None:
+    """
+    The docstring of errors.py draws each error of this service with its status and code.
+    """
+    rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", errors.__doc__ or "")
+
+    assert {name: (status, code) for name, status, code in rows} == our_errors()
+
+
+def test_the_readme_tells_every_error() -> None:
+    """
+    The table in README.md names each error of this service with its status and code.
+    """
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
+
+    assert {name: (status, code) for name, status, code in rows} == our_errors()
 
 
 async def test_maintenance_goes_on_after_a_failure() -> None:
