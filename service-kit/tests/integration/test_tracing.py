@@ -17,7 +17,7 @@ from sample_service import SECRET, sample_app, settings
 
 from servicekit.app import create_service
 from servicekit.auth import PUBLIC, TokenVerifier
-from servicekit.http import ServiceClient
+from servicekit.clients import Clients
 from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
 
@@ -69,17 +69,13 @@ def caller_app(collector_url: str, upstream_url: str) -> FastAPI:
     """
     chosen = settings(service_name="caller", otel_exporter_otlp_endpoint=collector_url)
     telemetry = Telemetry.configured(chosen)
-    assert telemetry.tracing is not None
-    upstream = ServiceClient(
-        "sample", upstream_url, caller="caller", span=telemetry.tracing.client_span
-    )
+    clients = Clients(chosen, telemetry)
+    upstream = clients.to("sample", upstream_url)
     routes = APIRouter()
 
     @routes.get("/ask/{thing_id}", dependencies=[PUBLIC], summary="Ask")
     async def ask(thing_id: int) -> object:
-        reply = await upstream.get(f"/things/{thing_id}")
-        await upstream.aclose()
-        return reply.json()
+        return (await upstream.get(f"/things/{thing_id}")).json()
 
     return create_service(
         chosen,
@@ -87,6 +83,7 @@ def caller_app(collector_url: str, upstream_url: str) -> FastAPI:
         description="",
         verifier=TokenVerifier.hs256(SECRET, issuer="i", audience="a"),
         routers=[routes],
+        resources=[clients.running],
         telemetry=telemetry,
     )
 
