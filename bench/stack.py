@@ -25,6 +25,7 @@ from servicekit.lifecycle import Lifecycle
 from servicekit.middleware.body_limit import BodyLimitMiddleware
 from servicekit.middleware.correlation import CorrelationMiddleware
 from servicekit.middleware.error_boundary import ErrorBoundaryMiddleware
+from servicekit.middleware.head import HeadMiddleware
 from servicekit.middleware.lifetime import LifetimeMiddleware
 from servicekit.middleware.request_log import RequestLogMiddleware
 from servicekit.settings import ServiceSettings
@@ -92,6 +93,7 @@ def _layers() -> dict[str, Callable[[ASGIApp], ASGIApp]]:
         "body limit": lambda app: BodyLimitMiddleware(app, max_body_bytes=2**20),
         "lifetime": lambda app: LifetimeMiddleware(app, request_timeout_s=30),
         "error boundary": ErrorBoundaryMiddleware,
+        "head": HeadMiddleware,
         "request log and metrics": lambda app: RequestLogMiddleware(
             app, lifecycle=Lifecycle(), metrics=Telemetry().requests
         ),

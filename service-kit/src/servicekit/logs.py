@@ -73,7 +73,8 @@ def _capture_libraries(level: int) -> None:
     root.setLevel(max(level, logging.INFO))
     # Its lines repeat ours: starts, stops and a request log of its own.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("alembic", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
