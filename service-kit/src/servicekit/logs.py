@@ -10,7 +10,8 @@ in messages and tracebacks of libraries.
 import logging
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TextIO
@@ -32,6 +33,8 @@ _SECRET_ENDINGS: Final = (
     "apikey",
     "privatekey",
 )
+#: Values with nothing inside.
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _REDACTED: Final = "[redacted]"
 _MASK: Final = re.compile(
     rb"(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
@@ -49,9 +52,9 @@ def configure(
     """
     stream = stream or sys.stdout
     level = logging.getLevelNamesMapping()[log_level]
-    processors: list[Processor] = [structlog.contextvars.merge_contextvars, add_facts(service)]
+    processors: list[Processor] = [add_facts(service)]
     if log_format == "json":
-        processors += [structlog.processors.ExceptionRenderer(), render_json]
+        processors.append(render_json)
     else:
         # Richer tracebacks would show local variables, which hold what must not be logged.
         renderer = structlog.dev.ConsoleRenderer(
@@ -91,16 +94,20 @@ class _ToStructlog(logging.Handler):
         )
 
 
+_render_exception: Final = structlog.processors.ExceptionRenderer()
+
+
 def add_facts(service: str) -> Processor:
     """
     Put first in each line what people look for first: when, how grave, what, and whose.
 
     One step instead of structlog's several: it runs on every request.
     """
+    timestamp = _timestamps()
 
     def add(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         facts: EventDict = {
-            "timestamp": f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z",
+            "timestamp": timestamp(),
             "level": "error" if method == "exception" else method,
             "event": event.pop("event", None),
             "service": service,
@@ -115,12 +122,34 @@ def add_facts(service: str) -> Processor:
     return add
 
 
+def _timestamps() -> Callable[[], str]:
+    """
+    The time of day in UTC, to the microsecond; the date is written anew once a second only.
+    """
+    second, written = -1, ""
+
+    def timestamp() -> str:
+        nonlocal second, written
+        nanoseconds = time.time_ns()
+        now, rest = divmod(nanoseconds, 1_000_000_000)
+        if now != second:
+            written = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            second = now
+        return f"{written}.{rest // 1000:06d}Z"
+
+    return timestamp
+
+
 def redacted(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     The fields, without the values of those whose names tell that they are secret.
     """
     return {
-        name: _REDACTED if _is_secret(name) else _redacted_value(value)
+        name: _REDACTED
+        if _is_secret(name)
+        else value
+        if type(value) in _PLAIN
+        else _redacted_value(value)
         for name, value in fields.items()
     }
 
@@ -143,6 +172,8 @@ def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes
     """
     The finished line, masked.
     """
+    if "exc_info" in event:
+        event = _render_exception(_logger, _method, event)
     try:
         line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
