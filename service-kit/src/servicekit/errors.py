@@ -26,7 +26,8 @@ Every error that a client of ours can see descends from here.
 
 An error carries facts; the sentence that a client reads is made of them here,
 and names no internal address, query or trace. ``servicekit.error_rendering``
-is the one place that turns an error into an HTTP answer.
+is the one place that turns an error into an HTTP answer. The file is long so that
+the tree and its leaves stand on one page.
 """
 
 import math
