@@ -25,12 +25,12 @@ from pydantic import JsonValue
 from servicekit.auth import JwksKeys, ServiceToken, TokenVerifier
 from servicekit.http import Policy, ServiceClient
 from servicekit.http.metrics import UpstreamMetrics, breaker_details
+from servicekit.http.policy import DEFAULT_POLICY
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import Telemetry
 
 JWKS_PATH = "/.well-known/jwks.json"
 TOKEN_PATH = "/auth/token"  # noqa: S105 - an address, no password
-DEFAULT_POLICY = Policy()
 
 
 class Clients:
