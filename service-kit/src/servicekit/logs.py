@@ -60,7 +60,7 @@ def configure(
         renderer = structlog.dev.ConsoleRenderer(
             colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-        processors += [renderer, encode, mask_line]
+        processors += [renderer, mask_line]
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -182,18 +182,11 @@ def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes
     return mask(line)
 
 
-def encode(_logger: WrappedLogger, _method: str, line: Any) -> bytes:  # noqa: ANN401 - structlog's own type
-    """
-    The readable line as bytes.
-    """
-    return str(line).encode(errors="backslashreplace")
-
-
 def mask_line(_logger: WrappedLogger, _method: str, line: Any) -> bytes:  # noqa: ANN401 - structlog's own type
     """
-    The readable line, masked.
+    The readable line as bytes, masked.
     """
-    return mask(line)
+    return mask(str(line).encode(errors="backslashreplace"))
 
 
 def mask(line: bytes) -> bytes:

