@@ -67,7 +67,7 @@ def _verifier() -> TokenVerifier:
 
 def _plain() -> FastAPI:
     app = FastAPI(openapi_url=None)
-    app.include_router(_router())
+    app.add_api_route("/bare", bare)
     return app
 
 
@@ -89,15 +89,15 @@ def _whole() -> FastAPI:
 
 def _layers() -> dict[str, Callable[[ASGIApp], ASGIApp]]:
     return {
-        "authentication": lambda app: AuthenticationMiddleware(app, _verifier(), ("read",)),
-        "body limit": lambda app: BodyLimitMiddleware(app, max_body_bytes=2**20),
-        "lifetime": lambda app: LifetimeMiddleware(app, request_timeout_s=30),
-        "error boundary": ErrorBoundaryMiddleware,
-        "head": HeadMiddleware,
+        "correlation": CorrelationMiddleware,
         "request log and metrics": lambda app: RequestLogMiddleware(
             app, lifecycle=Lifecycle(), metrics=Telemetry().requests
         ),
-        "correlation": CorrelationMiddleware,
+        "head": HeadMiddleware,
+        "error boundary": ErrorBoundaryMiddleware,
+        "lifetime": lambda app: LifetimeMiddleware(app, request_timeout_s=30),
+        "body limit": lambda app: BodyLimitMiddleware(app, max_body_bytes=2**20),
+        "authentication": lambda app: AuthenticationMiddleware(app, _verifier(), ("read",)),
     }
 
 
@@ -106,12 +106,11 @@ def subjects() -> dict[str, ASGIApp]:
     What is compared: the bare application, with layers added one by one, and the whole.
     """
     stacked: dict[str, ASGIApp] = {"FastAPI alone": _plain()}
-    wrap: list[Callable[[ASGIApp], ASGIApp]] = []
-    for name, layer in _layers().items():
-        wrap.append(layer)
+    layers = _layers()
+    for depth, name in enumerate(layers, start=1):
         app: ASGIApp = _plain()
-        for outer in wrap:
-            app = outer(app)
+        for layer in reversed([*layers.values()][:depth]):
+            app = layer(app)
         stacked[f"+ {name}"] = app
     stacked["create_service"] = _whole()
     return stacked

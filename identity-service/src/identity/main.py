@@ -43,7 +43,7 @@ def create_app(
         title="Identity",
         description="Users, service clients, tokens and signing keys.",
         verifier=services.verifier,
-        routers=[_router(services, prefix, now) for prefix in PREFIXES],
+        routers=[router for prefix in PREFIXES for router in _routers(services, prefix, now)],
         resources=[running],
         checks=[HealthCheck("database", services.database.ping)],
         open_paths=[prefix + path for prefix in PREFIXES for path in OPEN_PATHS],
@@ -51,14 +51,14 @@ def create_app(
     )
 
 
-def _router(services: Services, prefix: str, now: Now) -> APIRouter:
-    router = APIRouter(prefix=prefix)
+def _routers(services: Services, prefix: str, now: Now) -> list[APIRouter]:
     grants = Grants(services.tokens, services.sign_in, services.clients)
-    router.include_router(tokens_router(grants, services.revocation))
-    router.include_router(users_router(services.users))
-    router.include_router(clients_router(services.clients))
-    router.include_router(keys_router(services.keys, now=now))
-    return router
+    return [
+        tokens_router(prefix, grants, services.revocation),
+        users_router(prefix, services.users),
+        clients_router(prefix, services.clients),
+        keys_router(prefix, services.keys, now=now),
+    ]
 
 
 def _tasks(services: Services) -> dict[str, Task]:

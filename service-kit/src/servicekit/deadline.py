@@ -10,45 +10,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 
-_expires_at: ContextVar[float | None] = ContextVar("deadline", default=None)
+#: For the middleware, which sets it on every request; everybody else says ``with within(...)``.
+EXPIRES_AT: Final[ContextVar[float | None]] = ContextVar("deadline", default=None)
 
 
 def expires_at() -> float | None:
     """
     The moment on the monotonic clock at which the time is over, or None without a deadline.
     """
-    return _expires_at.get()
+    return EXPIRES_AT.get()
 
 
 def remaining_s() -> float | None:
     """
     Seconds that are left, never below zero; None without a deadline.
     """
-    moment = _expires_at.get()
+    moment = EXPIRES_AT.get()
     return None if moment is None else max(0.0, moment - time.monotonic())
 
 
-class within:  # noqa: N801 - reads as a preposition: ``with within(2.0):``
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
     """
     What is inside has ``seconds``, or what was left before if that is less.
     """
-
-    __slots__ = ("_seconds", "_token")
-
-    # A class, since a generator would cost a microsecond more on every request.
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def __enter__(self) -> None:
-        moment = time.monotonic() + self._seconds
-        outer = _expires_at.get()
-        self._token = _expires_at.set(moment if outer is None else min(moment, outer))
-
-    def __exit__(self, *_: object) -> None:
-        _expires_at.reset(self._token)
+    moment = time.monotonic() + seconds
+    outer = EXPIRES_AT.get()
+    with at(moment if outer is None else min(moment, outer)):
+        yield
 
 
 @contextmanager
@@ -56,8 +49,8 @@ def at(moment: float | None) -> Iterator[None]:
     """
     What is inside has until ``moment``, whatever held before: for work that many callers share.
     """
-    token = _expires_at.set(moment)
+    token = EXPIRES_AT.set(moment)
     try:
         yield
     finally:
-        _expires_at.reset(token)
+        EXPIRES_AT.reset(token)

@@ -8,14 +8,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 from calling import Calling
-from fastapi import APIRouter
-from sample_service import sample_app, settings, token
+from fastapi import APIRouter, Depends
+from prometheus_client import generate_latest
+from sample_service import sample_app, sample_verifier, settings, token
 from starlette.types import Message, Scope
 
 from servicekit.app import UndeclaredAccess, create_service
-from servicekit.auth import TokenVerifier
+from servicekit.auth import TokenVerifier, requires
 from servicekit.errors import ServiceUnavailable
 from servicekit.health import HealthCheck
+from servicekit.telemetry import Telemetry
 
 BIG = "x" * 2000
 
@@ -343,6 +345,62 @@ def test_an_undeclared_route_stops_the_start() -> None:
             verifier=TokenVerifier.hs256("s" * 32, issuer="i", audience="a"),
             routers=[open_by_oversight],
         )
+
+
+async def test_access_is_checked_before_the_request_is_read(calling: Calling) -> None:
+    """
+    Whoever may not call a route learns nothing about what it takes; other dependencies still run.
+    """
+    guarded = APIRouter(prefix="/guarded", dependencies=[requires("write")])
+    ran: list[str] = []
+
+    def other() -> None:
+        ran.append("other")
+
+    @guarded.post("/things", dependencies=[Depends(other), requires("admin")], status_code=201)
+    async def make(thing: dict[str, int]) -> dict[str, int]:
+        return thing
+
+    app = create_service(
+        settings(),
+        title="Sample",
+        description="",
+        verifier=sample_verifier(),
+        routers=[guarded],
+    )
+    malformed = {"content": "{", "headers": {"Content-Type": "application/json"}}
+    async with calling(app) as client:
+        stranger = await client.post("/guarded/things", **malformed)  # type: ignore[arg-type]  # a table's
+        client.headers["Authorization"] = f"Bearer {token(scope='write')}"
+        half = await client.post("/guarded/things", json={"a": "text"})
+        client.headers["Authorization"] = f"Bearer {token(scope='write admin')}"
+        wrong = await client.post("/guarded/things", json={"a": "text"})
+        right = await client.post("/guarded/things", json={"a": 1})
+        document = (await client.get("/openapi.json")).json()
+
+    statuses = [stranger.status_code, half.status_code, wrong.status_code, right.status_code]
+    assert statuses == [401, 403, 422, 201]
+    assert ran == ["other", "other"]
+    operation = document["paths"]["/guarded/things"]["post"]
+    assert operation["security"] == [{"bearer": ["write", "admin"]}]
+
+
+def test_durations_are_told_as_a_histogram() -> None:
+    """
+    Buckets are cumulated, bounds belong to the bucket below, and the slowest have one of their own.
+    """
+    telemetry = Telemetry()
+    for duration_s in (0.001, 0.0011, 3.0, 60.0):
+        telemetry.requests.observe("GET", "/x", 200, duration_s)
+
+    text = generate_latest(telemetry.registry).decode()
+
+    told = dict(re.findall(r'http_request_duration_seconds_bucket.*le="([^"]+)".* (\S+)\n', text))
+    assert [told[bound] for bound in ("0.001", "0.0025", "2.5", "5.0", "10.0", "+Inf")] == [
+        "1.0", "2.0", "2.0", "3.0", "3.0", "4.0",
+    ]  # fmt: skip
+    assert re.search(r'_seconds_sum\{method="GET",route="/x",status="200"\} 63.0021', text)
+    assert re.search(r'_seconds_count\{method="GET",route="/x",status="200"\} 4.0', text)
 
 
 async def test_metrics_are_bounded_by_route_templates(calling: Calling) -> None:

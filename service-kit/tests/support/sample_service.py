@@ -134,6 +134,16 @@ def settings(**values: object) -> ServiceSettings:
     return ServiceSettings.model_validate({"service_name": "sample-service", **values})
 
 
+def sample_verifier() -> TokenVerifier:
+    """
+    Accepts what ``token()`` makes.
+    """
+    chosen = settings()
+    return TokenVerifier.hs256(
+        SECRET.encode(), issuer=chosen.jwt_issuer, audience=chosen.jwt_audience
+    )
+
+
 def sample_app(
     *,
     doors: Doors | None = None,
@@ -150,9 +160,7 @@ def sample_app(
         chosen,
         title="Sample",
         description="A service for tests.",
-        verifier=TokenVerifier.hs256(
-            SECRET.encode(), issuer=chosen.jwt_issuer, audience=chosen.jwt_audience
-        ),
+        verifier=sample_verifier(),
         routers=[router(doors or Doors())],
         resources=resources,
         checks=checks,

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit import deadline
 from servicekit.errors import DeadlineExceeded, MalformedRequest
+from servicekit.lifecycle import Lifecycle
 from servicekit.middleware.lifetime import ClientGone, LifetimeMiddleware
+from servicekit.middleware.request_log import RequestLogMiddleware
+from servicekit.telemetry import Telemetry
 
 BOUND_S = 5.0
 
@@ -90,8 +93,19 @@ def serving(
     """
     The request in progress.
     """
-    app = LifetimeMiddleware(route, request_timeout_s=timeout_s, exempt_paths=frozenset({"/open"}))
-    return asyncio.create_task(app(scope, client.receive, client.send))
+    app = guarded(route, timeout_s=timeout_s)
+    return asyncio.ensure_future(app(scope, client.receive, client.send))
+
+
+def guarded(route: ASGIApp, *, timeout_s: float) -> ASGIApp:
+    """
+    The route within its lifetime, below the layer that notes how far its answer is.
+    """
+    return RequestLogMiddleware(
+        LifetimeMiddleware(route, request_timeout_s=timeout_s, exempt_paths=frozenset({"/open"})),
+        lifecycle=Lifecycle(),
+        metrics=Telemetry().requests,
+    )
 
 
 async def test_a_read_ends_when_its_client_leaves() -> None:
@@ -237,7 +251,7 @@ async def test_a_timeout_of_the_routes_own_is_its_own() -> None:
     client = Client()
 
     with pytest.raises(TimeoutError, match="of its own"):
-        await LifetimeMiddleware(route, request_timeout_s=9)(request(), client.receive, client.send)
+        await guarded(route, timeout_s=9)(request(), client.receive, client.send)
 
 
 @pytest.mark.parametrize("leave", [lambda c: c.has_left.set(), lambda _c: None])

@@ -173,3 +173,55 @@ def test_values_that_json_cannot_hold_are_written_as_text(output: Output) -> Non
     structlog.get_logger().info("odd", value=object, bytes=b"\xff", number=2**80)
 
     assert "odd" in output.events()[0]["event"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "readable"])
+def test_the_frequent_line_is_like_any_other(log_format: str, output: Output) -> None:
+    """
+    The short way to a line leaves out no step: ids, redaction, masks and the level.
+    """
+    configure(output, log_format)
+    line = logs.Line("request")
+
+    with correlation.correlated(correlation.new("order-1")):
+        line.write("info", {"route": "/x", "token": "t-123", "caller": "jo@example.com"})
+    line.write("debug", {"route": "/quiet"})
+
+    (text,) = output.lines()
+    for part in ("request", "order-1", "/x"):
+        assert part in text
+    for secret in ("t-123", "example.com"):
+        assert secret not in text
+
+
+def test_the_frequent_line_is_seen_by_tests() -> None:
+    """
+    What structlog captures holds these lines too, and nothing is written then.
+    """
+    with structlog.testing.capture_logs() as captured:
+        logs.Line("request").write("info", {"route": "/x"})
+
+    assert captured == [{"event": "request", "route": "/x", "log_level": "info"}]
+
+
+def test_what_has_other_keys_than_text_is_written(output: Output) -> None:
+    """
+    A mapping by number is no reason to lose a line.
+    """
+    configure(output)
+
+    structlog.get_logger().info("counted", by_day={1: 2})
+
+    assert output.events()[0]["by_day"] == {"1": 2}
+
+
+@pytest.mark.parametrize("secret", ["basic dXNlcjpwYXNzd29yZA==", "BEARER abcdefgh12345"])
+def test_schemes_are_masked_however_they_are_written(secret: str, output: Output) -> None:
+    """
+    The quick look for what may need masking overlooks no branch of the mask.
+    """
+    configure(output)
+
+    structlog.get_logger().info("odd", note=secret)
+
+    assert secret.split()[1] not in output.lines()[0]

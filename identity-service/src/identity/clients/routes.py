@@ -113,11 +113,13 @@ class ClientsResponse(BaseModel):
     items: list[ClientResponse]
 
 
-def clients_router(clients: ClientService) -> APIRouter:
+def clients_router(prefix: str, clients: ClientService) -> APIRouter:
     """
-    The routes.
+    The routes, below ``prefix``.
     """
-    router = APIRouter(prefix="/clients", tags=["clients"], dependencies=[requires("admin")])
+    router = APIRouter(
+        prefix=f"{prefix}/clients", tags=["clients"], dependencies=[requires("admin")]
+    )
     missing = error_responses(NotFound("client"))
 
     @router.get("", summary="All service clients")

@@ -110,11 +110,11 @@ class Rotation(BaseModel):
     ] = False
 
 
-def keys_router(keys: SigningKeys | None, *, now: Callable[[], datetime]) -> APIRouter:
+def keys_router(prefix: str, keys: SigningKeys | None, *, now: Callable[[], datetime]) -> APIRouter:
     """
-    The routes; ``keys`` is None where a secret is shared.
+    The routes, below ``prefix``; ``keys`` is None where a secret is shared.
     """
-    router = APIRouter(tags=["keys"])
+    router = APIRouter(prefix=prefix, tags=["keys"])
     admin = [requires("admin")]
     refusals = error_responses(SharedSecret())
 

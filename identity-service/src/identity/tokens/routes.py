@@ -93,11 +93,11 @@ def address_of(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-def tokens_router(grants: Grants, revocation: RevocationService) -> APIRouter:
+def tokens_router(prefix: str, grants: Grants, revocation: RevocationService) -> APIRouter:
     """
-    The routes.
+    The routes, below ``prefix``.
     """
-    router = APIRouter(prefix="/auth", tags=["auth"])
+    router = APIRouter(prefix=f"{prefix}/auth", tags=["auth"])
 
     @router.post(
         "/token",

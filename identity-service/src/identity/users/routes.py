@@ -51,11 +51,11 @@ _NEW_ACCOUNT = {
 }
 
 
-def users_router(users: UserService) -> APIRouter:
+def users_router(prefix: str, users: UserService) -> APIRouter:
     """
-    The routes.
+    The routes, below ``prefix``.
     """
-    router = APIRouter(prefix="/users", tags=["users"])
+    router = APIRouter(prefix=f"{prefix}/users", tags=["users"])
     _add_own_routes(router, users)
     _add_admin_routes(router, users)
     return router

@@ -12,7 +12,14 @@ spot, with keys that it holds for a while. A request's way through here::
 ``ServiceToken`` is the other side: what this service shows when it calls another.
 """
 
-from servicekit.auth.access import PUBLIC, Guarded, Requirement, requires, undeclared_routes
+from servicekit.auth.access import (
+    PUBLIC,
+    Guarded,
+    Requirement,
+    checked_first,
+    requires,
+    undeclared_routes,
+)
 from servicekit.auth.jwks import JwksKeys
 from servicekit.auth.keys import KeySource, PublicKey, StaticKeys, UnknownKey
 from servicekit.auth.middleware import AuthenticationMiddleware, Verifier
@@ -46,6 +53,7 @@ __all__ = [
     "Verifier",
     "acting_as",
     "anonymous",
+    "checked_first",
     "current_principal",
     "requires",
     "undeclared_routes",

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servicekit.auth.principals import Principal, acting_as, anonymous
+from servicekit.auth.principals import CURRENT, Principal, anonymous
 from servicekit.auth.refusals import refused
 from servicekit.error_rendering import render
 from servicekit.errors import AuthError, StorefrontError
@@ -65,7 +65,8 @@ class AuthenticationMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            principal = await self._principal(scope)
+            token = None if scope["path"] in self._open_paths else _bearer_token(scope)
+            principal = self._anonymous if token is None else await self._verifier.verify(token)
         except StorefrontError as error:
             if isinstance(error, AuthError):
                 log.info("auth.refused", reason=error.reason)
@@ -74,26 +75,26 @@ class AuthenticationMiddleware:
             await _deny(error, scope, receive, send)
             return
         scope[SCOPE_KEY] = principal.kind
-        with acting_as(principal):
+        caller = CURRENT.set(principal)
+        try:
             await self._app(scope, receive, send)
-
-    async def _principal(self, scope: Scope) -> Principal:
-        if scope["path"] in self._open_paths:
-            return self._anonymous
-        token = _bearer_token(scope)
-        return self._anonymous if token is None else await self._verifier.verify(token)
+        finally:
+            CURRENT.reset(caller)
 
 
 def _bearer_token(scope: Scope) -> str | None:
     """
     The token that the request brings, None without any; raises AuthError for any other header.
     """
-    sent = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not sent:
+    sent: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if sent is not None:
+                raise refused("several_headers")
+            sent = value
+    if sent is None:
         return None
-    if len(sent) > 1:
-        raise refused("several_headers")
-    scheme, _, token = sent[0].partition(b" ")
+    scheme, _, token = sent.partition(b" ")
     if scheme.lower() != b"bearer":
         raise refused("scheme")
     return str(token.lstrip(b" "), "latin-1")

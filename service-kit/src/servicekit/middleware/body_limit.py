@@ -9,6 +9,7 @@ client that is still sending gets to read its answer and not a reset connection.
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,19 +29,19 @@ class BodyLimitMiddleware:
         self._app = app
         self._max_body_bytes = max_body_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """
         Serve one request.
         """
-        if scope["type"] != "http" or not (length := _told_length(scope)):
-            await self._app(scope, receive, send)
-            return
+        if scope["type"] == "http" and (length := _told_length(scope)):
+            return self._serve_within(length, scope, receive, send)
+        # Handed on and not awaited here: a coroutine less for each request.
+        return self._app(scope, receive, send)
+
+    async def _serve_within(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
         if length > self._max_body_bytes:
             await _discard(receive)
             raise BodyTooLarge(max_body_bytes=self._max_body_bytes)
-        await self._serve_within(scope, receive, send)
-
-    async def _serve_within(self, scope: Scope, receive: Receive, send: Send) -> None:
         received_bytes = 0
         is_answering = False
 

@@ -4,10 +4,11 @@ The outermost handler: what nobody below has rendered is rendered here, and cras
 
 import structlog
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.error_rendering import as_storefront_error, render, tell_operators
 from servicekit.errors import StorefrontError
+from servicekit.middleware.answer import answer_to
 from servicekit.middleware.lifetime import ClientGone
 
 log = structlog.get_logger()
@@ -28,15 +29,8 @@ class ErrorBoundaryMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal is_started
-            is_started = is_started or message["type"] == "http.response.start"
-            await send(message)
-
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send)
         except ClientGone:
             log.info("request.client_gone")
         except Exception as error:
@@ -45,7 +39,7 @@ class ErrorBoundaryMiddleware:
                 tell_operators(ours, error)
             else:
                 log.exception("request.crashed", error=type(error).__name__)
-            if is_started:
+            if answer_to(scope).is_begun:
                 # Half an answer is out: only a broken connection tells the client so.
                 raise
-            await render(ours, scope)(scope, receive, send_and_note)
+            await render(ours, scope)(scope, receive, send)

@@ -5,6 +5,8 @@ FastAPI's routes serve the methods they name and no others, so a monitor that
 asks ``HEAD /health`` would be told 405.
 """
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -16,14 +18,16 @@ class HeadMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """
         Serve one request.
         """
-        if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
-            return
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            return self._serve_as_get(scope, receive, send)
+        # Handed on and not awaited here: a coroutine less for each request.
+        return self._app(scope, receive, send)
 
+    async def _serve_as_get(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_without_body(message: Message) -> None:
             if message["type"] == "http.response.body":
                 message = {**message, "body": b""}

@@ -7,14 +7,18 @@ client has left ends at once. Writes of a client that has left go on.
 """
 
 import asyncio
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit import deadline
 from servicekit.errors import DeadlineExceeded, MalformedRequest
+from servicekit.middleware.answer import answer_to
 
 _HEADER = deadline.DEADLINE_HEADER.lower().encode()
+_READS = frozenset({"GET", "HEAD"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 #: A read that is answered sooner is not worth watching over.
 WATCH_AFTER_S = 0.02
 
@@ -44,27 +48,21 @@ class LifetimeMiddleware:
         if scope["type"] != "http" or scope["path"] in self._exempt_paths:
             await self._app(scope, receive, send)
             return
-        allowed_s = min(self._request_timeout_s, asked_s(scope, self._request_timeout_s))
+        allowed_s, has_body = _head_of(scope, self._request_timeout_s)
         if allowed_s <= 0:
             raise DeadlineExceeded(after_s=0)
-        is_read = _is_plain_read(scope)
-        is_write = scope["method"] not in _SAFE_METHODS
-        guard = _Guard(receive, allowed_s, watches=is_read, is_write=is_write)
-
-        async def send_in_time(message: Message) -> None:
-            # The deadline is for the beginning of an answer: a stream may then take its time.
-            if message["type"] == "http.response.start":
-                guard.is_answering = True
-            await send(message)
-
+        # A read without a body: what it receives can only be its client's leave.
+        is_read = not has_body and scope["method"] in _READS
+        guard = _Guard(scope, receive, allowed_s, watches=is_read)
+        token = deadline.EXPIRES_AT.set(guard.ends_at)
         try:
-            with deadline.within(allowed_s):
-                await self._app(scope, guard.receive if is_read else receive, send_in_time)
+            await self._app(scope, guard.receive if is_read else receive, send)
         except asyncio.CancelledError:
             if (verdict := guard.verdict()) is not None:
                 raise verdict from None
             raise
         finally:
+            deadline.EXPIRES_AT.reset(token)
             guard.stop()
 
 
@@ -77,21 +75,33 @@ class _Guard:
     would do for the deadline, at six microseconds a request.)
     """
 
-    def __init__(
-        self, receive: Receive, allowed_s: float, *, watches: bool, is_write: bool
-    ) -> None:
+    __slots__ = (
+        "_allowed_s",
+        "_is_body_told",
+        "_loop",
+        "_reason",
+        "_receive",
+        "_scope",
+        "_task",
+        "_timer",
+        "_watch",
+        "_watches",
+        "ends_at",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, allowed_s: float, *, watches: bool) -> None:
+        self._scope = scope
         self._receive = receive
         self._allowed_s = allowed_s
         self._watches = watches
-        self._is_write = is_write
         self._watch: asyncio.Task[None] | None = None
         self._is_body_told = False
         self._reason: DeadlineExceeded | ClientGone | None = None
-        self.is_answering = False
-        self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._ends_at = self._loop.time() + allowed_s
-        self._timer = self._loop.call_later(min(WATCH_AFTER_S, allowed_s), self._begin)
+        self.ends_at = time.monotonic() + allowed_s
+        self._loop = asyncio.get_running_loop()
+        first_s = min(allowed_s, WATCH_AFTER_S)
+        self._timer = self._loop.call_later(first_s, self._begin)
 
     async def receive(self) -> Message:
         """
@@ -119,16 +129,18 @@ class _Guard:
         self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
-        self.verdict()
+        if self._reason is not None:
+            self.verdict()
 
     def _begin(self) -> None:
-        left_s = self._ends_at - self._loop.time()
+        left_s = self.ends_at - time.monotonic()
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._begin)
             if self._watches:
                 self._watching()
         else:
-            self._end(DeadlineExceeded(after_s=self._allowed_s, may_have_happened=self._is_write))
+            is_write = self._scope["method"] not in _SAFE_METHODS
+            self._end(DeadlineExceeded(after_s=self._allowed_s, may_have_happened=is_write))
 
     def _watching(self) -> asyncio.Task[None]:
         if self._watch is None:
@@ -141,29 +153,24 @@ class _Guard:
         self._end(ClientGone())
 
     def _end(self, reason: DeadlineExceeded | ClientGone) -> None:
-        if not self.is_answering and self._reason is None and self._task is not None:
+        # The deadline is for the beginning of an answer: a stream may then take its time.
+        if self._reason is None and self._task is not None and not answer_to(self._scope).is_begun:
             self._reason = reason
             self._task.cancel()
 
 
-def _is_plain_read(scope: Scope) -> bool:
+def _head_of(scope: Scope, at_most_s: float) -> tuple[float, bool]:
     """
-    A read without a body: what it receives can only be its client's leave.
+    The seconds that the caller gives, up to ``at_most_s``, and whether a body follows.
     """
-    return scope["method"] in {"GET", "HEAD"} and not any(
-        name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"]
-    )
-
-
-def asked_s(scope: Scope, default_s: float) -> float:
-    """
-    The seconds that the caller gives, or ``default_s`` where it says nothing.
-    """
+    allowed_s, has_body = at_most_s, False
     for name, value in scope["headers"]:
         if name == _HEADER:
             if not value.isdigit() or len(value) > 9:
                 raise MalformedRequest(
                     f"{deadline.DEADLINE_HEADER} must be a whole number of milliseconds."
                 )
-            return int(value) / 1000
-    return default_s
+            allowed_s = min(allowed_s, int(value) / 1000)
+        elif name in _BODY_HEADERS:
+            has_body = True
+    return allowed_s, has_body

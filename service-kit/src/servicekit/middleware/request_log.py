@@ -3,13 +3,13 @@ One line and one measurement for each request, whatever becomes of it.
 """
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit import correlation
+from servicekit import correlation, logs
 from servicekit.lifecycle import Lifecycle
+from servicekit.middleware.answer import expect_answer
 from servicekit.telemetry import RequestMetrics
 
 #: What the log says of a client that left before its answer was there, as nginx does.
@@ -28,8 +28,7 @@ class RequestLogMiddleware:
         self._app = app
         self._lifecycle = lifecycle
         self._metrics = metrics
-        # Bound once: the proxy that get_logger() gives binds itself anew for each line.
-        self._log = structlog.get_logger().bind()
+        self._line = logs.Line("request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
@@ -38,48 +37,45 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = CLIENT_CLOSED_REQUEST
-        is_draining = self._lifecycle.phase == "draining"
+        answer = expect_answer(scope)
+        lifecycle = self._lifecycle
+        is_draining = lifecycle.phase == "draining"
 
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
+        def send_and_note(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                status = message["status"]
+                answer.status = message["status"]
                 if is_draining:
                     _close_after(message)
-            await send(message)
+            # Handed on and not awaited here: a coroutine less for each message.
+            return send(message)
 
-        self._lifecycle.active_requests += 1
+        lifecycle.active_requests += 1
         began_at = time.perf_counter()
         try:
             await self._app(scope, receive, send_and_note)
         finally:
-            self._lifecycle.active_requests -= 1
-            self._tell(scope, status, time.perf_counter() - began_at)
+            lifecycle.active_requests -= 1
+            self._tell(
+                scope, answer.status or CLIENT_CLOSED_REQUEST, time.perf_counter() - began_at
+            )
 
     def _tell(self, scope: Scope, status: int, duration_s: float) -> None:
         route = scope["servicekit.route"] = route_template(scope)
         scope["servicekit.status"] = status
         self._metrics.observe(scope["method"], route, status, duration_s)
+        fields = {
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "duration_ms": round(duration_s * 1000, 3),
+            "principal": scope.get("servicekit.principal", "anonymous"),
+        }
+        ids = correlation.current()
+        if ids is not None and ids.caller is not None:
+            # The service that says it asked: its word only, the principal is what counts.
+            fields["caller"] = ids.caller
         is_quiet = status < 400 and scope["path"] in QUIET_PATHS
-        write = self._log.debug if is_quiet else self._log.info
-        write(
-            "request",
-            method=scope["method"],
-            route=route,
-            status=status,
-            duration_ms=round(duration_s * 1000, 3),
-            principal=scope.get("servicekit.principal", "anonymous"),
-            **_caller(),
-        )
-
-
-def _caller() -> dict[str, str]:
-    """
-    The service that says it asked, where one does: its word only, the principal is what counts.
-    """
-    ids = correlation.current()
-    return {} if ids is None or ids.caller is None else {"caller": ids.caller}
+        self._line.write("debug" if is_quiet else "info", fields)
 
 
 def _close_after(message: Message) -> None:
