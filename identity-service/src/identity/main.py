@@ -9,7 +9,6 @@ from fastapi import APIRouter, FastAPI
 
 from identity.clients.routes import clients_router
 from identity.keys.routes import keys_router
-from identity.maintenance import Maintenance, Task
 from identity.passwords import HashCost
 from identity.settings import Settings
 from identity.tokens.routes import OPEN_PATHS, Grants, tokens_router
@@ -17,6 +16,7 @@ from identity.users.routes import users_router
 from identity.wiring import Now, Services, build_services, utc_now
 from servicekit.app import create_service
 from servicekit.health import HealthCheck
+from servicekit.maintenance import Maintenance, Task
 from servicekit.telemetry import Telemetry
 
 #: The same routes stand under each.

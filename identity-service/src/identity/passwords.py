@@ -19,8 +19,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from identity.errors import WeakPassword
-from identity.text import has_control_characters, name_key
+from identity.text import name_key
 from servicekit.errors import Overloaded
+from servicekit.text import has_control_characters
 
 MIN_PASSWORD_LENGTH = 12
 MAX_PASSWORD_LENGTH = 256

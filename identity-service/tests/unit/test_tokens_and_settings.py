@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from identity import errors
 from identity.errors import GrantRequestRefused
-from identity.maintenance import Maintenance
 from identity.settings import Settings
 from identity.tokens.models import (
     Grant,
@@ -26,8 +25,6 @@ from identity.tokens.models import (
 )
 from servicekit.errors import StorefrontError
 from servicekit.settings import example_env
-from servicekit.testing.clock import FakeClock
-from servicekit.testing.polling import eventually
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LIVES = TokenLives(
@@ -167,28 +164,3 @@ def test_the_readme_tells_every_error() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
 
     assert {name: (status, code) for name, status, code in rows} == our_errors()
-
-
-async def test_maintenance_goes_on_after_a_failure() -> None:
-    """
-    A task that fails holds up neither the others nor the next round.
-    """
-    clock = FakeClock()
-    rounds: list[str] = []
-
-    async def failing() -> None:
-        rounds.append("failing")
-        raise OSError
-
-    async def working() -> None:
-        rounds.append("working")
-
-    tasks = {"failing": failing, "working": working}
-    maintenance = Maintenance(tasks, interval_s=60, sleep=clock.sleep)
-    async with maintenance.running():
-        for _ in range(2):
-            await eventually(lambda: clock.sleepers == 1)
-            clock.advance(60)
-            await eventually(lambda: clock.sleepers == 1)
-
-    assert rounds == ["failing", "working"] * 2

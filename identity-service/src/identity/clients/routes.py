@@ -12,10 +12,11 @@ from pydantic.alias_generators import to_camel
 from identity.clients.models import MAX_PERMISSIONS, ServiceClient
 from identity.clients.service import ClientChange, ClientService, NewSecret
 from identity.errors import NameTaken
-from identity.text import PlainText
 from servicekit.auth import current_principal, requires
 from servicekit.errors import NotFound
 from servicekit.openapi import error_responses
+from servicekit.schemas import RequestModel
+from servicekit.text import PlainText
 
 ClientId = Annotated[str, Path(max_length=63, pattern=r"^[a-z0-9-]+$", examples=["api-gateway"])]
 Words = Annotated[list[PlainText], Field(max_length=MAX_PERMISSIONS)]
@@ -38,22 +39,18 @@ _EXAMPLE_WITH_SECRET: dict[str, JsonValue] = {
 }
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
-
-
-class NewClient(_Request):
+class NewClient(RequestModel):
     """
     A service that may fetch tokens in its own name.
     """
 
     id: Annotated[PlainText, Field(max_length=63, examples=["api-gateway"])]
     description: Description = ""
-    scopes: Words = ["read", "write"]
-    permissions: Annotated[Words, Field(examples=[["stock:write"]])] = []
+    scopes: Words = ["read", "write"]  # noqa: RUF012  # pydantic copies a default for each instance
+    permissions: Annotated[Words, Field(examples=[["stock:write"]])] = []  # noqa: RUF012  # pydantic copies a default for each instance
 
 
-class ClientPatch(_Request):
+class ClientPatch(RequestModel):
     """
     What is changed; what is left out stays.
     """
@@ -64,7 +61,7 @@ class ClientPatch(_Request):
     disabled: bool | None = None
 
 
-class SecretRotation(_Request):
+class SecretRotation(RequestModel):
     """
     How long the secret before the new one stays good.
     """

@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from identity.clients.service import ClientCredentials
 from identity.errors import GrantRequestRefused, InvalidClient
-from identity.text import has_control_characters
+from servicekit.text import has_control_characters
 
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 20

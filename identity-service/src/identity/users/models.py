@@ -40,7 +40,7 @@ SCOPES_OF_ROLES: dict[Role, frozenset[str]] = {
 PERMISSIONS_OF_ROLES: dict[Role, frozenset[str]] = {
     Role.SHOPPER: frozenset(),
     Role.MERCHANT: frozenset({"catalog:write"}),
-    Role.ADMIN: frozenset(),
+    Role.ADMIN: frozenset({"catalog:write"}),
 }
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from identity.errors import LastAdmin, NameTaken, SignInThrottled, WeakPassword
-from identity.text import PlainText
 from identity.tokens.routes import address_of
 from identity.users.models import User
 from identity.users.schemas import (
@@ -28,6 +27,8 @@ from identity.users.service import UserService
 from servicekit.auth import Principal, current_principal, requires
 from servicekit.errors import NotFound
 from servicekit.openapi import error_responses
+from servicekit.schemas import PageNumber, PageSize
+from servicekit.text import PlainText
 
 #: Both forms of a profile, for OpenAPI.
 _PROFILES: dict[int | str, dict[str, Any]] = {
@@ -112,8 +113,8 @@ def _add_own_routes(router: APIRouter, users: UserService) -> None:
 def _add_admin_routes(router: APIRouter, users: UserService) -> None:
     @router.get("", summary="The users, by name", dependencies=_ADMIN)
     async def every(
-        page: Annotated[int, Query(ge=1, le=100_000)] = 1,
-        size: Annotated[int, Query(ge=1, le=200)] = 20,
+        page: PageNumber = 1,
+        size: PageSize = 20,
         q: Annotated[
             PlainText | None, Query(max_length=100, description="Part of a name or address")
         ] = None,

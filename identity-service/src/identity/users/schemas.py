@@ -5,13 +5,13 @@ What the user routes take and answer.
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field, JsonValue
 
 from identity.passwords import MAX_PASSWORD_BYTES
-from identity.text import PlainText
 from identity.users.models import Role, User, UserPage
 from identity.users.service import NewUser, UserChange
+from servicekit.schemas import AnswerModel, PageOf, RequestModel, pages_of
+from servicekit.text import PlainText
 
 EXAMPLE_USER: dict[str, JsonValue] = {
     "id": "5f0a5d0e-6f0c-4f3c-9a2f-0d1f6b1f7c11",
@@ -29,15 +29,7 @@ Password = Annotated[PlainText, Field(max_length=MAX_PASSWORD_BYTES)]
 Name = Annotated[PlainText, Field(min_length=1, max_length=254)]
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
-
-
-class PublicProfile(_Answer):
+class PublicProfile(AnswerModel):
     """
     What everybody who is signed in may know of a user.
     """
@@ -84,7 +76,7 @@ class UserResponse(PublicProfile):
         )
 
 
-class UsersResponse(_Answer):
+class UsersResponse(PageOf[UserResponse]):
     """
     One page of the users.
     """
@@ -94,12 +86,6 @@ class UsersResponse(_Answer):
             "examples": [{"items": [EXAMPLE_USER], "page": 1, "size": 20, "total": 1, "pages": 1}]
         }
     )
-
-    items: list[UserResponse]
-    page: int
-    size: int
-    total: int
-    pages: int
 
     @classmethod
     def of(cls, found: UserPage, *, page: int, size: int) -> "UsersResponse":
@@ -111,11 +97,11 @@ class UsersResponse(_Answer):
             page=page,
             size=size,
             total=found.total,
-            pages=-(-found.total // size),
+            pages=pages_of(found.total, size),
         )
 
 
-class ProfileChange(_Request):
+class ProfileChange(RequestModel):
     """
     What people change of their own profile.
 
@@ -153,7 +139,7 @@ class AccountChange(ProfileChange):
         )
 
 
-class NewAccount(_Request):
+class NewAccount(RequestModel):
     """
     An account that an admin makes.
     """
@@ -162,7 +148,7 @@ class NewAccount(_Request):
     password: Password
     email: Name | None = None
     display_name: Name | None = None
-    roles: Annotated[list[Role], Field(min_length=1, max_length=10)] = [Role.SHOPPER]
+    roles: Annotated[list[Role], Field(min_length=1, max_length=10)] = [Role.SHOPPER]  # noqa: RUF012  # pydantic copies a default for each instance
 
     def new_user(self) -> NewUser:
         """
@@ -171,7 +157,7 @@ class NewAccount(_Request):
         return NewUser(**self.model_dump())
 
 
-class PasswordChange(_Request):
+class PasswordChange(RequestModel):
     """
     The password that one has, and the one to have from now on.
     """
@@ -180,7 +166,7 @@ class PasswordChange(_Request):
     new_password: Password
 
 
-class PasswordReset(_Request):
+class PasswordReset(RequestModel):
     """
     The account's next password; one is made if it is left out.
     """
@@ -188,7 +174,7 @@ class PasswordReset(_Request):
     new_password: Password | None = None
 
 
-class ResetPassword(_Answer):
+class ResetPassword(AnswerModel):
     """
     The account's password from now on; it is told this once.
     """

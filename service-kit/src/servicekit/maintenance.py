@@ -1,7 +1,7 @@
 """
-What has to be done from time to time: new signing keys, and rows that have expired.
+What has to be done from time to time: keys that change, rows that have expired.
 
-Each replica does all of it; every task is safe to do at the same moment elsewhere.
+Each replica does all of it; every task must be safe to do at the same moment elsewhere.
 """
 
 import asyncio
