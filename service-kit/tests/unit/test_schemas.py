@@ -2,8 +2,11 @@
 What the bodies of all services have in common.
 """
 
+import re
+from typing import Annotated
+
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from servicekit.schemas import AnswerModel, PageOf, RequestModel, pages_of
 from servicekit.text import PlainText
@@ -43,6 +46,26 @@ def test_what_is_not_known_or_no_text_is_refused(body: dict[str, object]) -> Non
     """
     with pytest.raises(ValidationError):
         Note.model_validate(body)
+
+
+def test_the_schema_tells_what_text_may_hold() -> None:
+    """
+    Whoever reads the description knows what will be refused, beside a field's own bounds.
+    """
+
+    class Named(RequestModel):
+        name: Annotated[PlainText, Field(max_length=5)]
+        note: PlainText | None = None
+
+    told = Named.model_json_schema()["properties"]
+
+    assert (told["name"]["pattern"], told["name"]["maxLength"]) == (
+        told["note"]["anyOf"][0]["pattern"],
+        5,
+    )
+    text = told["name"]
+    assert re.match(text["pattern"], "Añ 1")
+    assert not re.match(text["pattern"], "a\x85b")
 
 
 @pytest.mark.parametrize(("total", "pages"), [(0, 0), (1, 1), (20, 1), (21, 2)])
