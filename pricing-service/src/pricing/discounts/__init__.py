@@ -1,0 +1,3 @@
+"""
+Discount codes: what they are worth, and the arithmetic that applies them.
+"""
