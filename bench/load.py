@@ -1,0 +1,129 @@
+"""
+Programs under load: each pinned to a core of its own where the system can, driven by wrk.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from servicekit.testing.polling import unused_port
+
+#: The program under test has a core for itself; load, databases and whatever else share the other.
+TESTED_CORE, OTHER_CORE = 0, 1
+CONNECTIONS = 32
+_READY_WITHIN_S = 30
+_PINNED = "import os, sys; os.sched_setaffinity(0, {%d}); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+class WrkMissing(SystemExit):
+    """
+    The load cannot be made.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("these measurements need wrk: install it (Debian: apt-get install wrk)")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """
+    What one run of wrk has seen.
+    """
+
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+def pinned(argv: Sequence[str], core: int) -> list[str]:
+    """
+    The command, kept on one core where the machine has several and lets us choose.
+    """
+    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
+        return [*argv]
+    return [sys.executable, "-c", _PINNED % core, *argv]
+
+
+@contextmanager
+def served(module: str, environment: Mapping[str, str]) -> Iterator[str]:
+    """
+    A service as a process on its core, logging to /dev/null; yields its address.
+    """
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        pinned([sys.executable, "-m", module, "serve"], TESTED_CORE),
+        env={**os.environ, "LOG_FORMAT": "json", **environment, "SERVICE_PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_ready(process, url)
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    ends_at = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < ends_at:
+        if process.poll() is not None:
+            raise SystemExit(f"the service ended with {process.returncode} before it was ready")
+        try:
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise SystemExit("the service did not become ready")
+
+
+def loaded(url: str, *, seconds: float, script: str | None = None) -> Load:
+    """
+    Ask for ``url`` as fast as it answers; any answer but 2xx ends the measurement.
+    """
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise WrkMissing
+    command = [wrk, "--latency", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s"]
+    with tempfile.TemporaryDirectory() as folder:
+        if script is not None:
+            lua = Path(folder, "script.lua")
+            lua.write_text(script)
+            command += ["-s", str(lua)]
+        done = subprocess.run(
+            pinned([*command, url], OTHER_CORE), check=True, capture_output=True, text=True
+        )
+    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise SystemExit(f"{url} did not answer as it should:\n{done.stdout}")
+    return Load(
+        requests_per_s=float(_found(r"Requests/sec:\s+([\d.]+)", done.stdout)),
+        p50_ms=_milliseconds(_found(r"50%\s+(\S+)", done.stdout)),
+        p99_ms=_milliseconds(_found(r"99%\s+(\S+)", done.stdout)),
+    )
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise SystemExit(f"wrk said something else than expected:\n{text}")
+    return match[1]
+
+
+def _milliseconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]  # wrk's own form
+    return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[unit]
