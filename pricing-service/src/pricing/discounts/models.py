@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from pricing.money import to_minor
+
 #: How many codes one order may use.
 MAX_CODES: Final = 5
 MAX_TIERS: Final = 20
@@ -34,6 +36,10 @@ class Money:
     amount: Decimal
     currency: str
 
+    def __post_init__(self) -> None:
+        if to_minor(self.amount, self.currency) < 0:
+            raise ValueError("an amount must not be below 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Percentage:
@@ -57,7 +63,7 @@ class FixedAmount:
     currency: str
 
     def __post_init__(self) -> None:
-        if self.amount <= 0:
+        if to_minor(self.amount, self.currency) <= 0:
             raise ValueError("a fixed amount must be more than 0")
 
 
@@ -132,6 +138,12 @@ class Discount:
             raise ValueError(f"a use limit must be from 1 to {MAX_USE_LIMIT}")
         if not MIN_PRIORITY <= self.priority <= MAX_PRIORITY:
             raise ValueError(f"a priority must be from {MIN_PRIORITY} to {MAX_PRIORITY}")
+
+    def covers(self, category: str) -> bool:
+        """
+        Whether a line of that category may get something off.
+        """
+        return self.category in (None, category)
 
 
 def normalised_code(text: str) -> str:
