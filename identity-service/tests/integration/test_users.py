@@ -340,23 +340,32 @@ async def test_routes_ask_for_scopes_and_kinds(identity: RunningIdentity) -> Non
 
 async def test_wrong_methods_and_bodies_have_the_same_shape(identity: RunningIdentity) -> None:
     """
-    404, 405, broken JSON, unknown fields and malformed ids are answered in the one shape.
+    404, 405, broken JSON, unknown fields and unknown ids are answered in the one shape.
     """
     admin = (await identity.sign_in("admin")).bearer
     answers = {
-        404: await identity.http.get("/nothing", headers=admin),
+        404: await identity.http.get("/users/not-an-id", headers=admin),
         405: await identity.http.put("/users/me", headers=admin),
         400: await identity.http.post(
             "/users", content=b"{", headers=admin | {"Content-Type": "application/json"}
         ),
         422: await identity.http.post("/users", json=NEW | {"x": 1}, headers=admin),
     }
-    malformed = await identity.http.get("/users/not-an-id", headers=admin)
 
     for status, answer in answers.items():
         assert answer.status_code == status
         assert set(answer.json()) == {"error", "request_id"}
-    assert malformed.status_code == 422
+
+
+async def test_the_way_to_oneself_is_no_account(identity: RunningIdentity) -> None:
+    """
+    ``/users/me`` allows what is served there, and nothing of ``/users/{id}``.
+    """
+    admin = (await identity.sign_in("admin")).bearer
+
+    answer = await identity.http.delete("/users/me", headers=admin)
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 @settings(

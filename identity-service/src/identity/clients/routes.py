@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 from pydantic.alias_generators import to_camel
 
 from identity.clients.models import MAX_PERMISSIONS, ServiceClient
@@ -58,7 +58,7 @@ class ClientPatch(RequestModel):
     description: Description | None = None
     scopes: Words | None = None
     permissions: Words | None = None
-    disabled: bool | None = None
+    disabled: StrictBool | None = None
 
 
 class SecretRotation(RequestModel):

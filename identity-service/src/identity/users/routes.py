@@ -71,7 +71,7 @@ def _add_own_routes(router: APIRouter, users: UserService) -> None:
         return UserResponse.of(await _caller(users))
 
     @router.get(
-        "/{user_id}/profile",
+        "/{user_id:uuid}/profile",
         summary="A user: all of it for oneself and admins, the shown name for others",
         dependencies=[requires("read", kinds=("user", "service"))],
         responses=error_responses(NotFound("user")) | _PROFILES,
@@ -138,7 +138,7 @@ def _add_admin_routes(router: APIRouter, users: UserService) -> None:
         return UserResponse.of(user)
 
     @router.get(
-        "/{user_id}",
+        "/{user_id:uuid}",
         summary="An account",
         dependencies=_ADMIN,
         responses=error_responses(NotFound("user")),
@@ -147,7 +147,7 @@ def _add_admin_routes(router: APIRouter, users: UserService) -> None:
         return UserResponse.of(await users.get(str(user_id)))
 
     @router.patch(
-        "/{user_id}",
+        "/{user_id:uuid}",
         summary="Change an account, its roles included",
         dependencies=_ADMIN,
         openapi_extra=example({"roles": ["merchant"], "disabled": False}),
@@ -158,7 +158,7 @@ def _add_admin_routes(router: APIRouter, users: UserService) -> None:
         return UserResponse.of(await users.change(str(user_id), change.change(), by=by))
 
     @router.delete(
-        "/{user_id}",
+        "/{user_id:uuid}",
         summary="Forget an account and its sign-ins",
         status_code=204,
         dependencies=_ADMIN,
@@ -168,7 +168,7 @@ def _add_admin_routes(router: APIRouter, users: UserService) -> None:
         await users.remove(str(user_id), by=current_principal().user_id)
 
     @router.post(
-        "/{user_id}/password-reset",
+        "/{user_id:uuid}/password-reset",
         summary="Give an account another password, and sign it out everywhere",
         dependencies=_ADMIN,
         responses=error_responses(NotFound("user"), WeakPassword("must have 12 to 256 characters")),

@@ -5,7 +5,7 @@ What the user routes take and answer.
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, StrictBool
 
 from identity.passwords import MAX_PASSWORD_BYTES
 from identity.users.models import Role, User, UserPage
@@ -125,7 +125,7 @@ class AccountChange(ProfileChange):
 
     email: Annotated[PlainText, Field(max_length=254)] | None = None
     roles: Annotated[list[Role], Field(min_length=1, max_length=10)] | None = None
-    disabled: bool | None = None
+    disabled: StrictBool | None = None
 
     def change(self) -> UserChange:
         """

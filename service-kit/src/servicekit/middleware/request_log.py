@@ -93,5 +93,7 @@ def route_template(scope: MutableMapping[str, object]) -> str:
     if isinstance(fastapi_scope, dict):
         context = fastapi_scope.get("effective_route_context")
         if context is not None:
-            return str(context.path)
-    return str(getattr(scope.get("route"), "path", UNMATCHED))
+            return str(context.path_format)
+    route = scope.get("route")
+    # Mounts have no format.
+    return str(getattr(route, "path_format", None) or getattr(route, "path", UNMATCHED))
