@@ -1,0 +1,3 @@
+"""
+Reservations of stock by orders.
+"""

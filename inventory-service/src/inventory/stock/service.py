@@ -1,0 +1,291 @@
+"""
+Reserves stock for orders, and sees reservations through.
+
+Everything that is asked for one order waits for the lock of that order's row, so a reserve and a
+release cannot slip past each other; amounts are locked after it, in the order of the products' ids.
+On SQLite one transaction writes at a time anyway. A transaction checks all before it changes
+anything, so a refusal leaves nothing behind but what had expired.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from inventory.errors import OrderConflict
+from inventory.events import StockEvents
+from inventory.ledger import repository as ledger
+from inventory.ledger.models import Kind, Origin
+from inventory.stock import repository
+from inventory.stock.models import (
+    EXPIRE,
+    RELEASE,
+    Deed,
+    Order,
+    Reservation,
+    Status,
+    Wanted,
+    check_stock,
+)
+from servicekit.database import Database
+from servicekit.errors import Conflict, NotFound, StorefrontError
+
+_SWEEPER: Final = Origin("sweeper")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What a transaction came to. A ``refusal`` is raised after the commit of what had ``expired``.
+    """
+
+    lines: Sequence[Reservation] = ()
+    moved: int = 0
+    expired: int = 0
+    refusal: StorefrontError | None = None
+
+
+Take = Callable[[AsyncConnection, datetime], Awaitable[Order]]
+Work = Callable[[AsyncConnection, Order, datetime], Awaitable[Outcome]]
+
+
+class StockService:
+    """
+    Reserve, release, commit, return and expire. Each may be repeated: the first time counts.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        events: StockEvents,
+        *,
+        reservation_life: timedelta,
+        sweep_batch: int,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._reservation_life = reservation_life
+        self._sweep_batch = sweep_batch
+        self._now = now
+
+    async def reserve(self, order_id: str, item: Wanted, origin: Origin) -> Reservation:
+        """
+        Hold units of one product for an order; raises NotFound, OutOfStock or OrderConflict.
+        """
+
+        async def work(connection: AsyncConnection, order: Order, now: datetime) -> Outcome:
+            missing = order.missing(item)
+            order = await self._add(connection, order, missing, origin, now, is_form=False)
+            return Outcome(order.lines_for([item]), moved=len(missing))
+
+        return (await self._serialised(Kind.RESERVED, order_id, _claim(order_id), work))[0]
+
+    async def reserve_order(
+        self, order_id: str, items: Sequence[Wanted], origin: Origin
+    ) -> Sequence[Reservation]:
+        """
+        Hold all lines of an order, or none; raises NotFound, OutOfStock or OrderConflict.
+        """
+
+        async def work(connection: AsyncConnection, order: Order, now: datetime) -> Outcome:
+            missing = order.missing_of_form(items)
+            order = await self._add(connection, order, missing, origin, now, is_form=True)
+            if not order.is_whole:
+                await repository.set_whole(connection, order_id)
+            return Outcome(order.lines_for(items), moved=len(missing))
+
+        return await self._serialised(Kind.RESERVED, order_id, _claim(order_id), work)
+
+    async def change_order(
+        self, deed: Deed, order_id: str, origin: Origin
+    ) -> Sequence[Reservation]:
+        """
+        Release, commit or return all lines of an order, or none; raises NotFound or OrderConflict.
+        """
+        is_release = deed is RELEASE
+
+        async def work(connection: AsyncConnection, order: Order, now: datetime) -> Outcome:
+            if not order.lines and not is_release:
+                raise OrderConflict(deed.refusal or "RELEASED", order_id=order_id)
+            moved = deed.moved_of(order, order.lines)
+            order = await _moved(connection, deed, order, moved, by=origin, at=now)
+            if is_release and not order.is_released:
+                await repository.set_released(connection, order_id, now)
+            return Outcome(order.lines, moved=len(moved))
+
+        take = _claim(order_id) if is_release else _lock(order_id)
+        return await self._serialised(deed.kind, order_id, take, work)
+
+    async def change_reservation(
+        self, deed: Deed, reservation_id: str, origin: Origin
+    ) -> Reservation:
+        """
+        Release, commit or return one line of an order; raises NotFound or OrderConflict.
+        """
+        order_id = (await self.get(reservation_id)).order_id
+
+        async def work(connection: AsyncConnection, order: Order, now: datetime) -> Outcome:
+            moved = deed.moved_of(order, [order.line(reservation_id)])
+            order = await _moved(connection, deed, order, moved, by=origin, at=now)
+            return Outcome([order.line(reservation_id)], moved=len(moved))
+
+        return (await self._serialised(deed.kind, order_id, _lock(order_id), work))[0]
+
+    async def get(self, reservation_id: str) -> Reservation:
+        """
+        The reservation as it stands; raises NotFound.
+        """
+        async with self._database.read() as connection:
+            reservation = await repository.by_id(connection, reservation_id)
+        if reservation is None:
+            raise NotFound("reservation", reservation_id)
+        return self._seen(reservation)
+
+    async def of_order(self, order_id: str) -> Sequence[Reservation]:
+        """
+        The reservations of an order as they stand; none where nothing was ever reserved.
+        """
+        async with self._database.read() as connection:
+            lines = await repository.of_order(connection, order_id)
+        return [self._seen(line) for line in lines]
+
+    async def sweep(self) -> int:
+        """
+        Give back the stock of every reservation that has expired; returns how many there were.
+
+        Several replicas may sweep at once: each takes orders that no other has.
+        """
+        total = 0
+        while (expired := await self._database.transact(self._sweep_some)) is not None:
+            self._events.moved(Kind.EXPIRED, expired)
+            total += expired
+        return total
+
+    async def _serialised(
+        self, kind: Kind, order_id: str, take: Take, work: Work
+    ) -> Sequence[Reservation]:
+        """
+        Do ``work`` on an order that nobody else is at, after giving back what of it has expired.
+        """
+
+        async def transaction(connection: AsyncConnection) -> Outcome:
+            now = self._now()
+            order = await take(connection, now)
+            due = order.due(now)
+            order = await _moved(connection, EXPIRE, order, due, by=_SWEEPER, at=now)
+            try:
+                return replace(await work(connection, order, now), expired=len(due))
+            except (Conflict, NotFound) as refusal:
+                if not due:
+                    raise
+                return Outcome(expired=len(due), refusal=refusal)
+
+        try:
+            outcome = await self._database.transact(transaction)
+            self._events.moved(Kind.EXPIRED, outcome.expired, order_id=order_id)
+            if outcome.refusal is not None:
+                raise outcome.refusal
+        except (Conflict, NotFound) as refusal:
+            self._events.refused(refusal, order_id=order_id)
+            raise
+        self._events.moved(kind, outcome.moved, order_id=order_id)
+        return outcome.lines
+
+    async def _add(
+        self,
+        connection: AsyncConnection,
+        order: Order,
+        items: Sequence[Wanted],
+        origin: Origin,
+        now: datetime,
+        *,
+        is_form: bool,
+    ) -> Order:
+        if not items:
+            return order
+        amounts = await ledger.locked(connection, [item.product_id for item in items])
+        check_stock(items, amounts, is_order=is_form)
+        lines = [
+            self._line(order, item, place, now)
+            for place, item in enumerate(items, start=len(order.lines) + 1)
+        ]
+        await repository.add(connection, lines)
+        postings = [line.posting(Kind.RESERVED) for line in lines]
+        await ledger.post(connection, postings, amounts.values(), origin, now)
+        return replace(order, lines=(*order.lines, *lines))
+
+    def _line(self, order: Order, item: Wanted, place: int, now: datetime) -> Reservation:
+        return Reservation(
+            id=str(uuid.uuid4()),
+            order_id=order.id,
+            product_id=item.product_id,
+            line=place,
+            quantity=item.quantity,
+            status=Status.RESERVED,
+            expires_at=now + self._reservation_life,
+            created_at=now,
+        )
+
+    async def _sweep_some(self, connection: AsyncConnection) -> int | None:
+        now = self._now()
+        order_ids = await repository.lock_due_orders(connection, now, limit=self._sweep_batch)
+        if not order_ids:
+            return None
+        # Read again: some may have been committed before their orders were ours.
+        due = await repository.due_of(connection, order_ids, now)
+        await _move(connection, EXPIRE, due, by=_SWEEPER, at=now)
+        return len(due)
+
+    def _seen(self, reservation: Reservation) -> Reservation:
+        is_due = reservation.is_due(self._now())
+        return replace(reservation, status=Status.EXPIRED) if is_due else reservation
+
+
+async def _moved(
+    connection: AsyncConnection,
+    deed: Deed,
+    order: Order,
+    lines: Sequence[Reservation],
+    *,
+    by: Origin,
+    at: datetime,
+) -> Order:
+    await _move(connection, deed, lines, by=by, at=at)
+    return order.with_status(lines, deed.to)
+
+
+async def _move(
+    connection: AsyncConnection,
+    deed: Deed,
+    lines: Sequence[Reservation],
+    *,
+    by: Origin,
+    at: datetime,
+) -> None:
+    if not lines:
+        return
+    amounts = await ledger.locked(connection, {line.product_id for line in lines})
+    await repository.set_status(connection, lines, deed.to)
+    postings = [line.posting(deed.kind) for line in lines]
+    await ledger.post(connection, postings, amounts.values(), by, at)
+
+
+def _claim(order_id: str) -> Take:
+    async def take(connection: AsyncConnection, now: datetime) -> Order:
+        return await repository.claimed(connection, order_id, now)
+
+    return take
+
+
+def _lock(order_id: str) -> Take:
+    async def take(connection: AsyncConnection, _now: datetime) -> Order:
+        order = await repository.locked(connection, order_id)
+        if order is None:
+            raise NotFound("order", order_id)
+        return order
+
+    return take
