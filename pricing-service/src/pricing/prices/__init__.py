@@ -1,0 +1,3 @@
+"""
+What products cost, since when and until when.
+"""

@@ -1,0 +1,205 @@
+"""
+Present prices in Redis, so that replicas share what they have read.
+
+No answer is based on a price that was read longer ago than the bound, whatever becomes of clocks
+and of Redis: an entry says when it was read and until when it may be used, and is not used outside.
+Redis' own expiry only tidies up.
+
+A price that is set names a new *generation* of its product. An entry counts only within the
+generation that was in Redis before it was read, so a reader who read the old price and stores
+it late stores something that nobody uses.
+
+Redis is asked once and briefly. Where it does not answer, the database does, and Redis is left
+alone for a while; then one request tries it for all.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from pricing.prices.freshness import SteadyTime
+from servicekit.redis import RedisStore, RedisUnavailable
+from servicekit.telemetry import Telemetry
+
+log = structlog.get_logger()
+
+#: How long Redis may take before the database is asked instead.
+TIMEOUT_S: Final = 0.1
+#: How long Redis is left alone after it has failed.
+PAUSE_S: Final = 2.0
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NO_GENERATION: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A price as JSON, when it was read, and until when it may be used.
+    """
+
+    json: bytes
+    read_at: datetime
+    until: datetime
+
+
+Fetch = Callable[[list[str], str, datetime], Awaitable[dict[str, Entry]]]
+
+
+class PriceCache:
+    """
+    Keeps present prices for at most ``bound``.
+    """
+
+    def __init__(
+        self, store: RedisStore, telemetry: Telemetry, time: SteadyTime, *, bound: timedelta
+    ) -> None:
+        self._store = store
+        self._time = time
+        self._bound = bound
+        self._asked_again_at = 0.0
+        self._lookups: Counter = telemetry.counter(
+            "price_cache_lookups_total", "Prices looked up in the cache", ("outcome",)
+        )
+
+    async def through(
+        self, product_ids: list[str], currency: str, fetch: Fetch
+    ) -> dict[str, bytes]:
+        """
+        The price of each product that has one; ``fetch`` reads what the cache lacks, up to a moment.
+        """
+        looked_up = await self._looked_up(product_ids, currency)
+        if looked_up is None:
+            until = self._time.now() + self._bound
+            return {
+                one: entry.json
+                for one, entry in (await fetch(product_ids, currency, until)).items()
+            }
+        found, generations = looked_up
+        lacking = [one for one in product_ids if one not in found]
+        self._count(hit=len(found), miss=len(lacking))
+        if lacking:
+            read = await fetch(lacking, currency, self._time.now() + self._bound)
+            await self._keep(read, currency, generations)
+            found |= {one: entry.json for one, entry in read.items()}
+        return found
+
+    async def invalidate(self, product_id: str, currency: str) -> None:
+        """
+        Let nobody use what was read of this price so far; best done right after a commit.
+
+        Where Redis does not answer, what it holds ends within the bound all the same.
+        """
+        # Twice the bound: longer than any entry of the generation before may be used.
+        lives_ms = 2 * self._bound // timedelta(milliseconds=1)
+        generation = secrets.token_hex(8)
+        try:
+            with self._store.reached() as redis:
+                await redis.set(self._generation_key(product_id, currency), generation, px=lives_ms)
+        except RedisUnavailable as error:
+            log.warning("price_cache.not_invalidated", product_id=product_id, reason=str(error))
+
+    async def _looked_up(
+        self, product_ids: list[str], currency: str
+    ) -> tuple[dict[str, bytes], dict[str, str]] | None:
+        """
+        What may be used, and each product's generation; None where Redis is not there.
+        """
+        if not self._may_ask():
+            self._count(unavailable=len(product_ids))
+            return None
+        keys = [self._key(one, currency) for one in product_ids]
+        keys += [self._generation_key(one, currency) for one in product_ids]
+        try:
+            with self._store.reached() as redis:
+                values = await redis.mget(keys)
+        except RedisUnavailable as error:
+            self._failed(error, lookups=len(product_ids))
+            return None
+        self._asked_again_at = 0.0
+        count = len(product_ids)
+        generations = {
+            one: generation or _NO_GENERATION
+            for one, generation in zip(product_ids, values[count:], strict=True)
+        }
+        found = {
+            one: json
+            for one, value in zip(product_ids, values[:count], strict=True)
+            if value and (json := self._usable(value, generations[one])) is not None
+        }
+        return found, generations
+
+    def _usable(self, value: str, generation: str) -> bytes | None:
+        try:
+            entry, of_generation = _entry(value)
+        except ValueError:  # another release may have written it in another form
+            return None
+        is_usable = of_generation == generation and self._time.may_use(
+            entry.read_at, entry.until, bound=self._bound
+        )
+        return entry.json if is_usable else None
+
+    async def _keep(
+        self, read: dict[str, Entry], currency: str, generations: dict[str, str]
+    ) -> None:
+        now = self._time.now()
+        lives = {
+            one: (entry.until - now) // timedelta(milliseconds=1) for one, entry in read.items()
+        }
+        try:
+            with self._store.reached() as redis:
+                pipeline = redis.pipeline(transaction=False)
+                for one, entry in read.items():
+                    if lives[one] > 0:
+                        value = _value(entry, generations[one])
+                        pipeline.set(self._key(one, currency), value, px=lives[one])
+                await pipeline.execute()
+        except RedisUnavailable as error:
+            self._failed(error, lookups=0)
+
+    def _may_ask(self) -> bool:
+        moment = self._time.monotonic()
+        if moment < self._asked_again_at:
+            return False
+        if self._asked_again_at:
+            # One tries for all; the others go on without for as long as that may take.
+            self._asked_again_at = moment + PAUSE_S
+        return True
+
+    def _failed(self, error: RedisUnavailable, *, lookups: int) -> None:
+        self._asked_again_at = self._time.monotonic() + PAUSE_S
+        self._count(unavailable=lookups)
+        log.warning("price_cache.unavailable", reason=str(error), pause_s=PAUSE_S)
+
+    def _count(self, **outcomes: int) -> None:
+        for outcome, times in outcomes.items():
+            self._lookups.labels(outcome).inc(times)
+
+    def _key(self, product_id: str, currency: str) -> str:
+        return self._store.key("price", f"{currency}:{product_id}")
+
+    def _generation_key(self, product_id: str, currency: str) -> str:
+        return self._store.key("generation", f"{currency}:{product_id}")
+
+
+def _value(entry: Entry, generation: str) -> str:
+    moments = f"{_number(entry.read_at)} {_number(entry.until)}"
+    return f"{moments} {generation} {entry.json.decode()}"
+
+
+def _entry(value: str) -> tuple[Entry, str]:
+    read_at, until, generation, json = value.split(" ", 3)
+    return Entry(json.encode(), _moment(read_at), _moment(until)), generation
+
+
+def _number(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(number: str) -> datetime:
+    return _EPOCH + int(number) * _MICROSECOND

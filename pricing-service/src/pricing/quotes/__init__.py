@@ -1,0 +1,3 @@
+"""
+What an order costs: calculated, and held for a while.
+"""

@@ -1,0 +1,40 @@
+"""
+What the bodies and parameters of all capabilities have in common.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, Field
+
+from pricing.money import SUPPORTED, minor_units
+
+
+def _known(code: str) -> str:
+    minor_units(code)
+    return code
+
+
+_PRODUCT_ID = r"^[A-Za-z0-9._-]{1,64}$"
+_KNOWN = (AfterValidator(_known), Field(min_length=3, max_length=3, examples=["USD"]))
+
+ProductId = Annotated[str, Field(pattern=_PRODUCT_ID, examples=["TEST-001"])]
+ProductIdInPath = Annotated[str, Path(pattern=_PRODUCT_ID, examples=["TEST-001"])]
+Currency = Annotated[str, *_KNOWN]
+CurrencyInQuery = Annotated[
+    str | None,
+    Query(description=f"One of {', '.join(SUPPORTED)}; by default that of the shop"),
+    AfterValidator(lambda code: code and _known(code)),
+]
+Category = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["books"])]
+#: An amount on its way in; which decimals it may have depends on the currency beside it.
+AmountText = Annotated[str, Field(max_length=16, examples=["19.99"])]
+#: An amount, or a share, on its way out.
+Decimals = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["19.99"])]
+
+
+def example(body: dict[str, Any]) -> dict[str, Any]:
+    """
+    ``openapi_extra`` that shows a body to send.
+    """
+    return {"requestBody": {"content": {"application/json": {"example": body}}}}
