@@ -49,9 +49,8 @@ def create_app(
         description="Prices with their history, discounts, and quotes that hold.",
         verifier=clients.token_verifier(identity),
         routers=[
-            # Its fixed paths stand before /prices/{productId}.
-            quotes_router(PREFIX, services.quotes, default_currency=currency),
             prices_router(PREFIX, services.prices, default_currency=currency),
+            quotes_router(PREFIX, services.quotes, default_currency=currency),
             discounts_router(PREFIX, services.discounts),
         ],
         resources=[clients.running, running],

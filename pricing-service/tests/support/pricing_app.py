@@ -112,9 +112,7 @@ class RunningPricing:
         """
         Whatever reading several prices answers.
         """
-        return await self.http.get(
-            f"{API}/prices", params={"ids": ",".join(product_ids), **query}
-        )
+        return await self.http.get(f"{API}/prices", params={"ids": ",".join(product_ids), **query})
 
     async def set_price(
         self, product_id: str, base_price: str, currency: str = "USD", **more: JsonValue

@@ -117,7 +117,8 @@ class PriceCache:
         keys += [self._generation_key(one, currency) for one in product_ids]
         try:
             with self._store.reached() as redis:
-                values = await redis.mget(keys)
+                # The store decodes what it gets; its types do not say so.
+                values = [value and str(value) for value in await redis.mget(keys)]
         except RedisUnavailable as error:
             self._failed(error, lookups=len(product_ids))
             return None
