@@ -1,5 +1,8 @@
 """
-The inventory service as its clients meet it: served by uvicorn, and called with real tokens.
+The inventory service as its clients meet it: whole, and called with real tokens.
+
+No port is opened, which saves half of a test's time; what depends on the wire is looked at by the
+conformance suite and by the tests of several processes.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from inventory.main import create_app
@@ -18,7 +22,6 @@ from inventory.settings import Settings
 from inventory.wiring import Services, build_services
 from servicekit import migrations
 from servicekit.testing.clock import FakeClock
-from servicekit.testing.serving import serve
 from servicekit.testing.tokens import AUDIENCE, ISSUER, hs256_token
 
 SECRET = "the shared secret of the inventory's tests"
@@ -142,23 +145,29 @@ async def running_inventory(
     settings: Settings, clock: FakeClock
 ) -> AsyncIterator[RunningInventory]:
     """
-    The service on a free port, with ``clock`` for its clock.
+    The service as it runs, with ``clock`` for its clock.
     """
     app = create_app(settings, now=clock.now)
     services = build_services(settings, now=clock.now)
     async with (
         services.opened(),
-        serve(app) as url,
-        _client(url, SERVICE) as service,
-        _client(url, MERCHANT) as merchant,
-        _client(url) as public,
+        app.router.lifespan_context(app),
+        client_of(app, SERVICE) as service,
+        client_of(app, MERCHANT) as merchant,
+        client_of(app) as public,
     ):
         yield RunningInventory(service, merchant, public, clock, services)
 
 
-def _client(url: str, claims: Mapping[str, Any] | None = None) -> httpx.AsyncClient:
-    headers = bearer(claims) if claims else {}
-    return httpx.AsyncClient(base_url=f"{url}/api/v1", headers=headers, timeout=30)
+def client_of(app: FastAPI, claims: Mapping[str, Any] | None = None) -> httpx.AsyncClient:
+    """
+    A caller whose token makes these claims, or who has none.
+    """
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://inventory/api/v1",
+        headers=bearer(claims) if claims else {},
+    )
 
 
 def reason_of(answer: httpx.Response) -> str:
