@@ -6,7 +6,7 @@ nothing that is not known, and pages that all look alike.
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictInt
 from pydantic.alias_generators import to_camel
 
 Item = TypeVar("Item")
@@ -14,6 +14,14 @@ Item = TypeVar("Item")
 #: Query parameters of every list.
 PageNumber = Annotated[int, Query(ge=1, le=100_000, description="Which page, from 1")]
 PageSize = Annotated[int, Query(ge=1, le=200, description="How many on a page")]
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+#: A whole number as JSON Schema means it: 2 and 2.0; no text, no boolean, nothing between.
+WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
 
 
 class RequestModel(BaseModel):

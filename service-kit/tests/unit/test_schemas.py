@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field, ValidationError
 
-from servicekit.schemas import AnswerModel, PageOf, RequestModel, pages_of
+from servicekit.schemas import AnswerModel, PageOf, RequestModel, WholeNumber, pages_of
 from servicekit.text import PlainText
 
 
@@ -88,4 +88,41 @@ def test_a_page_tells_its_place() -> None:
         "size": 20,
         "total": 1,
         "pages": 1,
+    }
+
+
+class Count(RequestModel):
+    """
+    A body with a number.
+    """
+
+    count: Annotated[WholeNumber, Field(ge=0, le=9)]
+
+
+@pytest.mark.parametrize("count", [2, 2.0])
+def test_a_whole_number_may_be_written_with_a_point(count: float) -> None:
+    """
+    JSON does not tell integers from other numbers, and its schema calls both whole.
+    """
+    assert repr(Count.model_validate({"count": count}).count) == "2"
+
+
+@pytest.mark.parametrize("count", [2.5, "2", True, None, 10, -1, 1e300, float("nan"), float("inf")])
+def test_what_is_no_whole_number_is_refused(count: object) -> None:
+    """
+    Nothing is guessed from text or booleans, and bounds hold.
+    """
+    with pytest.raises(ValidationError):
+        Count.model_validate({"count": count})
+
+
+def test_a_whole_number_is_an_integer_in_the_schema() -> None:
+    """
+    Its bounds stand beside it.
+    """
+    assert Count.model_json_schema()["properties"]["count"] == {
+        "maximum": 9,
+        "minimum": 0,
+        "title": "Count",
+        "type": "integer",
     }
