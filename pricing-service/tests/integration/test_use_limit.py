@@ -1,0 +1,181 @@
+"""
+Codes with a limited number of uses: never more are claimed than there are, whoever asks, how often
+and at which of the service's processes.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from pricing_app import API, environment_for, gateway, merchant, reasons_of
+
+from servicekit.testing.serving import serve_process
+
+PROCESSES = 3
+USES = 20
+ORDERS = [f"order-{number}" for number in range(60)]
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """
+    The service as several processes on one database.
+    """
+
+    clients: Sequence[httpx.AsyncClient]
+
+    async def limit(self, code: str, uses: int) -> None:
+        """
+        Make a code with so many uses.
+        """
+        half = {"type": "PERCENTAGE", "percent": "50"}
+        body = {"description": "For the first ones", "kind": half, "useLimit": uses}
+        url = f"{API}/discounts/{code}"
+        answer = await self.clients[0].put(url, json=body, headers=merchant())
+        assert answer.status_code == 200, answer.text
+
+    async def uses(self, code: str) -> int:
+        """
+        How many uses of a code are claimed.
+        """
+        answer = await self.clients[-1].get(f"{API}/discounts/{code}", headers=merchant())
+        return int(answer.json()["uses"])
+
+    async def quotes(
+        self, orders: Iterable[str], *codes: str, first: int = 0
+    ) -> list[httpx.Response]:
+        """
+        What they answer, each to its part of the orders, where one after another is asked.
+        """
+        bodies = [
+            {
+                "items": [{"productId": "TEST-021", "quantity": 1}],
+                # As many of them begin with the last code as with the first.
+                "discountCodes": codes[::-1] if at % 2 else codes,
+                "orderId": order,
+            }
+            for at, order in enumerate(orders)
+        ]
+        return await self._posted("/prices/quote", bodies, first)
+
+    async def releases(self, orders: Iterable[str], *, first: int = 0) -> list[httpx.Response]:
+        """
+        The same for releases.
+        """
+        bodies = [{"orderId": order} for order in orders]
+        return await self._posted("/prices/quotes/release", bodies, first)
+
+    async def _posted(
+        self, path: str, bodies: Sequence[object], first: int
+    ) -> list[httpx.Response]:
+        return await asyncio.gather(
+            *(
+                self.clients[at % PROCESSES].post(f"{API}{path}", json=body, headers=gateway())
+                for at, body in enumerate(bodies, first)
+            )
+        )
+
+
+@pytest.fixture
+async def replicas(seeded_url: str) -> AsyncIterator[Replicas]:
+    """
+    The processes, each with a client.
+    """
+    env = environment_for(seeded_url, LOG_LEVEL="WARNING")
+    argv = [sys.executable, "-m", "pricing", "serve"]
+    async with AsyncExitStack() as stack:
+        served = [stack.enter_async_context(serve_process(argv, env)) for _ in range(PROCESSES)]
+        clients = [
+            httpx.AsyncClient(base_url=process.url, timeout=30)
+            for process in await asyncio.gather(*served)
+        ]
+        for client in clients:
+            await stack.enter_async_context(client)
+        yield Replicas(clients)
+
+
+async def test_uses_are_counted_across_processes(replicas: Replicas) -> None:
+    """
+    Of sixty orders at once, exactly as many get a use as there are; each order gets one, however
+    often it asks; a release, however often it is sent, gives back that one; and a quote that races
+    its release leaves nothing claimed.
+    """
+    await no_more_than_there_are(replicas)
+    await all_of_an_orders_codes_or_none(replicas)
+    await given_back_once(replicas)
+    await nothing_left_of_a_race(replicas)
+
+
+async def no_more_than_there_are(replicas: Replicas) -> None:
+    """
+    Sixty orders, each sent twice at once to different processes: twenty get it, the same both times.
+    """
+    await replicas.limit("FIRST20", USES)
+
+    one, other = await asyncio.gather(
+        replicas.quotes(ORDERS, "FIRST20"), replicas.quotes(ORDERS, "FIRST20", first=1)
+    )
+
+    assert Counter(answer.status_code for answer in one) == {200: USES, 422: 40}
+    assert [answer.status_code for answer in one] == [answer.status_code for answer in other]
+    for first, second in zip(one, other, strict=True):
+        if first.is_success:
+            assert first.text == second.text
+        else:
+            assert reasons_of(first) == reasons_of(second) == {"FIRST20": "USED_UP"}
+    assert await replicas.uses("FIRST20") == USES
+
+
+async def all_of_an_orders_codes_or_none(replicas: Replicas) -> None:
+    """
+    Where one of two codes is used up, no use of the other goes; nor do orders block each other that
+    name the codes in different order.
+    """
+    await replicas.limit("MANY", 50)
+    await replicas.limit("FEW", 10)
+
+    answers = await replicas.quotes([f"both-{order}" for order in ORDERS], "MANY", "FEW")
+
+    assert Counter(answer.status_code for answer in answers) == {200: 10, 422: 50}
+    assert await replicas.uses("FEW") == 10
+    assert await replicas.uses("MANY") == 10
+
+
+async def given_back_once(replicas: Replicas) -> None:
+    """
+    All sixty orders are given up, each three times at once: twenty uses come back, for others.
+    """
+    released = await asyncio.gather(*(replicas.releases(ORDERS, first=at) for at in range(3)))
+
+    assert {answer.status_code for answers in released for answer in answers} == {200}
+    for same in zip(*released, strict=True):
+        assert len({answer.text for answer in same}) == 1
+    assert await replicas.uses("FIRST20") == 0
+    late = await replicas.quotes(ORDERS, "FIRST20", first=2)
+    assert {answer.status_code for answer in late} == {409}
+    others = await replicas.quotes([f"other-{order}" for order in ORDERS], "FIRST20")
+    assert Counter(answer.status_code for answer in others) == {200: USES, 422: 40}
+
+
+async def nothing_left_of_a_race(replicas: Replicas) -> None:
+    """
+    Whichever of quote and release is first: afterwards nothing is claimed, and no quote comes.
+    """
+    await replicas.limit("RACED", len(ORDERS))
+    orders = [f"raced-{order}" for order in ORDERS]
+
+    quotes, releases, again = await asyncio.gather(
+        replicas.quotes(orders, "RACED"),
+        replicas.releases(orders, first=1),
+        replicas.quotes(orders, "RACED", first=2),
+    )
+
+    assert {answer.status_code for answer in releases} == {200}
+    assert {answer.status_code for answer in quotes + again} <= {200, 409}
+    assert await replicas.uses("RACED") == 0
+    assert {answer.status_code for answer in await replicas.quotes(orders, "RACED")} == {409}
