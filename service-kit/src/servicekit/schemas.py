@@ -3,11 +3,13 @@ What the bodies of requests and answers have in common: names in camel case outs
 nothing that is not known, and pages that all look alike.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictInt
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
 Item = TypeVar("Item")
 
@@ -16,12 +18,26 @@ PageNumber = Annotated[int, Query(ge=1, le=100_000, description="Which page, fro
 PageSize = Annotated[int, Query(ge=1, le=200, description="How many on a page")]
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """
+    A whole number as JSON Schema means it, 2 and 2.0, from ``ge`` to ``le``: no text, no boolean.
+
+    ``Annotated[int, Whole(ge=1, le=100)]``
+    """
+
+    ge: int
+    le: int
+
+    def __get_pydantic_core_schema__(
+        self, source: type, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        number = core_schema.int_schema(ge=self.ge, le=self.le, strict=True)
+        return core_schema.no_info_before_validator_function(_whole, number)
+
+
 def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-#: A whole number as JSON Schema means it: 2 and 2.0; no text, no boolean, nothing between.
-WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
 
 
 class RequestModel(BaseModel):

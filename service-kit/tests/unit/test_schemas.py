@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field, ValidationError
 
-from servicekit.schemas import AnswerModel, PageOf, RequestModel, WholeNumber, pages_of
+from servicekit.schemas import AnswerModel, PageOf, RequestModel, Whole, pages_of
 from servicekit.text import PlainText
 
 
@@ -96,7 +96,7 @@ class Count(RequestModel):
     A body with a number.
     """
 
-    count: Annotated[WholeNumber, Field(ge=0, le=9)]
+    count: Annotated[int, Whole(ge=0, le=9)]
 
 
 @pytest.mark.parametrize("count", [2, 2.0])
