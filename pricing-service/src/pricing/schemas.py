@@ -22,9 +22,8 @@ ProductId = Annotated[str, Field(pattern=_PRODUCT_ID, examples=["TEST-001"])]
 ProductIdInPath = Annotated[str, Path(pattern=_PRODUCT_ID, examples=["TEST-001"])]
 Currency = Annotated[str, *_KNOWN]
 CurrencyInQuery = Annotated[
-    str | None,
+    Annotated[str, AfterValidator(_known)] | None,
     Query(description=f"One of {', '.join(SUPPORTED)}; by default that of the shop"),
-    AfterValidator(lambda code: code and _known(code)),
 ]
 Category = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["books"])]
 #: An amount on its way in; which decimals it may have depends on the currency beside it.

@@ -3,6 +3,7 @@ The history of a price, against a model of a few lines.
 """
 
 import asyncio
+import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -160,7 +161,7 @@ async def no_two_at_once(services: Services, product_id: str) -> None:
             for version in found.versions
             if version.price.type is type_ and version.price.valid_from < version.price.valid_until
         )
-        for (_, ends), (begins, _) in zip(windows, windows[1:], strict=False):
+        for (_, ends), (begins, _) in itertools.pairwise(windows):
             assert ends <= begins
 
 
@@ -188,6 +189,5 @@ async def test_prices_set_at_once_follow_one_another(seeded_url: str) -> None:
     assert {price.amount for price in newest_first} == amounts
     assert Decimal(now["basePrice"]) == newest_first[0].amount
     assert all(
-        older.valid_until == newer.valid_from
-        for newer, older in zip(newest_first, newest_first[1:], strict=False)
+        older.valid_until == newer.valid_from for newer, older in itertools.pairwise(newest_first)
     )

@@ -169,6 +169,12 @@ class RunningPricing:
             body["orderId"] = order_id
         return await self.http.post(f"{API}/prices/quote", json=body, headers=gateway())
 
+    async def stored(self, quote_id: str) -> httpx.Response:
+        """
+        Whatever reading a quote answers.
+        """
+        return await self.http.get(f"{API}/prices/quotes/{quote_id}", headers=gateway())
+
     async def release(self, order_id: str) -> httpx.Response:
         """
         Whatever a release answers.
