@@ -12,7 +12,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     String,
@@ -98,7 +97,6 @@ stock_movements = Table(
     Column(
         "id",
         BigInteger().with_variant(Integer, "sqlite"),
-        Identity(always=False),
         primary_key=True,
     ),
     Column("product_id", ForeignKey("products.id"), nullable=False),

@@ -355,9 +355,7 @@ async def test_time_gives_units_back(inventory: RunningInventory) -> None:
 
 
 @pytest.mark.parametrize("by", ["orderId", "reservationId"])
-async def test_a_late_commit_expires_the_reservation(
-    inventory: RunningInventory, by: str
-) -> None:
+async def test_a_late_commit_expires_the_reservation(inventory: RunningInventory, by: str) -> None:
     """
     A commit after the time, before any sweep, is refused, and the units are free at once.
     """

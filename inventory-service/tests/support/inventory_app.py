@@ -47,11 +47,31 @@ def settings_for(database_url: str, **changed: object) -> Settings:
     return Settings(_env_file=None, **(values | changed))
 
 
+def environment(database_url: str) -> dict[str, str]:
+    """
+    The settings of a process on this database.
+    """
+    return {
+        "DATABASE_URL": database_url,
+        "JWT_ALGORITHM": "HS256",
+        "JWT_SECRET_KEY": SECRET,
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+    }
+
+
+def token_of(claims: Mapping[str, Any]) -> str:
+    """
+    A token that makes these claims; by default its caller may read and write.
+    """
+    return hs256_token(SECRET.encode(), now=time.time(), **claims)
+
+
 def bearer(claims: Mapping[str, Any]) -> dict[str, str]:
     """
-    The header of a caller whose token makes these claims; by default it may read and write.
+    The header that shows such a token.
     """
-    return {"Authorization": f"Bearer {hs256_token(SECRET.encode(), now=time.time(), **claims)}"}
+    return {"Authorization": f"Bearer {token_of(claims)}"}
 
 
 def prepare(database_url: str) -> None:

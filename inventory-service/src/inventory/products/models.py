@@ -4,6 +4,7 @@ Products, and the words by which they are found.
 
 import unicodedata
 from dataclasses import dataclass
+from itertools import filterfalse
 from typing import Literal
 
 #: Ids that people use, such as TEST-001.
@@ -72,9 +73,10 @@ class Description:
     @property
     def name_key(self) -> str:
         """
-        What products are sorted by when they are sorted by name.
+        What products are sorted by when they are sorted by name: ``Ärmel`` stands with ``Arm``.
         """
-        return folded(self.name)[:_NAME_KEY_LENGTH]
+        letters = unicodedata.normalize("NFKD", folded(self.name))
+        return "".join(filterfalse(unicodedata.combining, letters))[:_NAME_KEY_LENGTH]
 
     @property
     def search_key(self) -> str:
@@ -111,7 +113,9 @@ def folded(text: str) -> str:
     """
     The form in which texts are compared: without regard to case, in every script.
     """
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded_once = unicodedata.normalize("NFKC", text).casefold()
+    # Folding can undo the normal form, and the other way round; see Unicode, section 3.13 (D147).
+    return unicodedata.normalize("NFKC", folded_once).casefold()
 
 
 def picture_url(product_id: str) -> str:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from inventory.ledger.models import MAX_STOCK_LEVEL
 from inventory.products.models import (
@@ -34,8 +34,9 @@ EXAMPLE: Final[dict[str, JsonValue]] = {
 }
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, examples=["TEST-001"])]
-Name = Annotated[PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Text = Annotated[PlainText, StringConstraints(strip_whitespace=True, max_length=2000)]
+Trimmed = Annotated[PlainText, AfterValidator(str.strip)]
+Name = Annotated[Trimmed, Field(min_length=1, max_length=200)]
+Text = Annotated[Trimmed, Field(max_length=2000)]
 Category = Annotated[
     str,
     Field(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["electronics"]),
@@ -97,11 +98,7 @@ class AdjustmentBody(RequestModel):
     change: Annotated[
         int, Field(strict=True, ge=-MAX_STOCK_LEVEL, le=MAX_STOCK_LEVEL, examples=[-2])
     ]
-    reason: Annotated[
-        PlainText,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
-        Field(examples=["Two were broken"]),
-    ]
+    reason: Annotated[Trimmed, Field(min_length=1, max_length=500, examples=["Two were broken"])]
     adjustment_id: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["stocktaking-2026-07"])
     ]

@@ -1,0 +1,291 @@
+"""
+``/products``: how the catalog changes, and stock levels with it.
+"""
+
+import asyncio
+
+import pytest
+from inventory_app import RunningInventory, reason_of
+
+NEW = {"id": "lamp", "name": "Lamp", "category": "home", "stockLevel": 7}
+
+
+async def adjusted(
+    inventory: RunningInventory, change: int, key: str = "count-1", *, product: str = "lamp"
+) -> tuple[int, str | dict[str, object]]:
+    """
+    What an adjustment answers: its status, and its movement or the refusal's reason.
+    """
+    body = {"change": change, "reason": "counted", "adjustmentId": key}
+    answer = await inventory.merchant.post(f"/products/{product}/adjustments", json=body)
+    return answer.status_code, answer.json() if answer.is_success else reason_of(answer)
+
+
+async def test_a_new_product_can_be_read(inventory: RunningInventory) -> None:
+    """
+    A product is made with its first movement; SKU and picture come by themselves.
+    """
+    made = await inventory.merchant.post("/products", json=NEW)
+
+    assert made.status_code == 201
+    assert made.headers["location"] == "/api/v1/products/lamp"
+    assert made.json() == {
+        "id": "lamp",
+        "sku": "lamp",
+        "name": "Lamp",
+        "description": "",
+        "category": "home",
+        "imageUrl": "/pictures/lamp.svg",
+        "stockLevel": 7,
+        "reserved": 0,
+        "available": 7,
+        "updatedAt": "2026-01-01T12:00:00Z",
+    }
+    assert (await inventory.public.get("/products/lamp")).json() == made.json()
+    (first,) = await inventory.movements("lamp")
+    assert (first["kind"], first["stockChange"], first["stockLevelAfter"]) == ("INITIAL", 7, 7)
+    assert first["who"] == "user:merchant-1"
+
+
+async def test_ids_and_skus_are_unique(inventory: RunningInventory) -> None:
+    """
+    An id or SKU that another product has, or had, is 409 and names the field.
+    """
+    await inventory.product("lamp", sku="L-1")
+    await inventory.product("mug", sku="M-1")
+    for body, field in (
+        (NEW | {"sku": "L-2"}, "id"),
+        (NEW | {"id": "other", "sku": "L-1"}, "sku"),
+    ):
+        taken = await inventory.merchant.post("/products", json=body)
+        assert taken.status_code == 409
+        assert taken.json()["error"]["details"] == {"reason": "TAKEN", "field": field}
+    patch = await inventory.merchant.patch("/products/mug", json={"sku": "L-1"})
+    assert (patch.status_code, patch.json()["error"]["details"]["field"]) == (409, "sku")
+    await inventory.merchant.delete("/products/lamp")
+    again = await inventory.merchant.post("/products", json=NEW)
+    assert (again.status_code, again.json()["error"]["details"]["field"]) == (409, "id")
+
+
+async def test_one_of_two_at_once_is_made(inventory: RunningInventory) -> None:
+    """
+    Of several requests for one id at the same moment, one is 201 and the others are 409.
+    """
+    answers = await asyncio.gather(
+        *(inventory.merchant.post("/products", json=NEW) for _ in range(5))
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+    assert await inventory.kinds("lamp") == ["INITIAL"]
+
+
+async def test_words_change_and_stock_does_not(inventory: RunningInventory) -> None:
+    """
+    A patch changes what it names, moves updatedAt, and finds the product by its new words.
+    """
+    before = await inventory.product("lamp", name="Lamp", description="Bright")
+    inventory.clock.advance(60)
+    patch = {"name": "Ölampe", "category": "garden", "imageUrl": "https://cdn.example.com/l.png"}
+    changed = await inventory.merchant.patch("/products/lamp", json=patch)
+    found = await inventory.public.get("/products", params={"q": "ÖLAMPE", "category": "garden"})
+
+    assert changed.status_code == 200
+    assert changed.json() == before | patch | {"updatedAt": "2026-01-01T12:01:00Z"}
+    assert [item["id"] for item in found.json()["items"]] == ["lamp"]
+    inventory.clock.advance(60)
+    nothing = await inventory.merchant.patch("/products/lamp", json={})
+    assert nothing.json() == changed.json()
+
+
+async def test_a_removed_product_is_gone_and_its_ledger_stays(
+    inventory: RunningInventory,
+) -> None:
+    """
+    A removed product cannot be read, listed, reserved, changed or adjusted; its movements can be read.
+    """
+    await inventory.product("lamp")
+    assert (await inventory.merchant.delete("/products/lamp")).status_code == 204
+
+    gone = [
+        await inventory.public.get("/products/lamp"),
+        await inventory.public.get("http://inventory/pictures/lamp.svg"),
+        await inventory.reserve("o-1", "lamp", 1),
+        await inventory.merchant.patch("/products/lamp", json={"name": "x"}),
+        await inventory.merchant.delete("/products/lamp"),
+    ]
+    assert [answer.status_code for answer in gone] == [404] * 5
+    assert (await adjusted(inventory, 1))[0] == 404
+    for query in ({}, {"ids": "lamp"}, {"q": "lamp"}):
+        assert (await inventory.public.get("/products", params=query)).json()["items"] == []
+    assert (await inventory.public.get("/categories")).json() == {"items": []}
+    assert await inventory.kinds("lamp") == ["INITIAL"]
+
+
+async def test_what_orders_hold_cannot_be_removed(inventory: RunningInventory) -> None:
+    """
+    While units are reserved a removal is refused; after it, committed units can still be returned.
+    """
+    await inventory.product("lamp", stock=5)
+    await inventory.reserve("o-1", "lamp", 2)
+    held = await inventory.merchant.delete("/products/lamp")
+    await inventory.change("commit", orderId="o-1")
+    removed = await inventory.merchant.delete("/products/lamp")
+    returned = await inventory.change("return", orderId="o-1")
+
+    assert (held.status_code, reason_of(held)) == (409, "UNITS_RESERVED")
+    assert held.json()["error"]["details"]["reserved"] == 2
+    assert removed.status_code == 204
+    assert returned.status_code == 200
+    assert await inventory.kinds("lamp") == ["INITIAL", "RESERVED", "COMMITTED", "RETURNED"]
+    assert await inventory.services.ledger.audit() == {}
+
+
+async def test_an_adjustment_counts_once(inventory: RunningInventory) -> None:
+    """
+    The same adjustmentId again is the same movement; with another body it is refused.
+    """
+    await inventory.product("lamp", stock=5)
+    await inventory.product("mug", stock=5)
+    first = await adjusted(inventory, -2)
+    inventory.clock.advance(60)
+
+    assert first[0] == 201
+    assert await adjusted(inventory, -2) == first
+    assert await adjusted(inventory, -3) == (409, "OTHER_ADJUSTMENT")
+    assert await inventory.amounts("lamp") == (3, 0)
+    # One delivery note may count for many products.
+    assert (await adjusted(inventory, 4, product="mug"))[0] == 201
+    assert await inventory.amounts("mug") == (9, 0)
+
+
+async def test_adjustments_at_once_count_once(inventory: RunningInventory) -> None:
+    """
+    A key that is sent several times at the same moment is one movement.
+    """
+    await inventory.product("lamp", stock=5)
+    answers = await asyncio.gather(*(adjusted(inventory, 3) for _ in range(5)))
+
+    assert answers == [answers[0]] * 5
+    assert await inventory.amounts("lamp") == (8, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [(-4, "BELOW_RESERVED"), (1_000_000_000, "ABOVE_LIMIT")]
+)
+async def test_an_adjustment_keeps_what_is_reserved(
+    inventory: RunningInventory, change: int, reason: str
+) -> None:
+    """
+    The stock level can fall to what orders hold and no further, and rise to the bound and no higher.
+    """
+    await inventory.product("lamp", stock=5)
+    await inventory.reserve("o-1", "lamp", 2)
+    body = {"change": change, "reason": "counted", "adjustmentId": "count-1"}
+    refused = await inventory.merchant.post("/products/lamp/adjustments", json=body)
+
+    assert refused.status_code == 409
+    assert refused.json()["error"]["details"] == {
+        "reason": reason,
+        "productId": "lamp",
+        "change": change,
+        "stockLevel": 5,
+        "reserved": 2,
+    }
+    # The key was not used up.
+    assert (await adjusted(inventory, -3))[0] == 201
+    assert await inventory.amounts("lamp") == (2, 2)
+
+
+async def test_movements_tell_who_and_why(inventory: RunningInventory) -> None:
+    """
+    Each movement names its cause, its caller and the request; the newest stands first, by pages.
+    """
+    await inventory.product("lamp", stock=5)
+    await inventory.service.post(
+        "/stock/reserve",
+        json={"orderId": "o-1", "productId": "lamp", "quantity": 2},
+        headers={"X-Correlation-ID": "checkout-1"},
+    )
+    await adjusted(inventory, 1)
+    first = await inventory.merchant.get("/products/lamp/movements", params={"size": 2})
+    second = await inventory.merchant.get("/products/lamp/movements", params={"size": 2, "page": 2})
+    adjustment, reserved = first.json()["items"]
+
+    assert {**first.json(), "items": []} == {
+        "items": [],
+        "page": 1,
+        "size": 2,
+        "total": 3,
+        "pages": 2,
+    }
+    assert [item["kind"] for item in second.json()["items"]] == ["INITIAL"]
+    assert (reserved["who"], reserved["correlationId"]) == ("service:api-gateway", "checkout-1")
+    assert (reserved["orderId"], reserved["reservedChange"]) == ("o-1", 2)
+    assert (adjustment["who"], adjustment["why"]) == ("user:merchant-1", "counted")
+    assert adjustment["adjustmentId"] == "count-1"
+    assert (adjustment["stockLevelAfter"], adjustment["reservedAfter"]) == (6, 2)
+    unknown = await inventory.merchant.get("/products/ghost/movements")
+    assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"id": ""}, "body.id"),
+        ({"id": "a b"}, "body.id"),
+        ({"id": "x" * 65}, "body.id"),
+        ({"name": " "}, "body.name"),
+        ({"name": "a\u0000b"}, "body.name"),
+        ({"name": "x" * 201}, "body.name"),
+        ({"category": "Home & Garden"}, "body.category"),
+        ({"description": "x" * 2001}, "body.description"),
+        ({"imageUrl": "javascript:alert(1)"}, "body.imageUrl"),
+        ({"imageUrl": "//evil.example.com/x.svg"}, "body.imageUrl"),
+        ({"imageUrl": '/x" onerror="alert(1)'}, "body.imageUrl"),
+        ({"stockLevel": -1}, "body.stockLevel"),
+        ({"stockLevel": 1_000_000_001}, "body.stockLevel"),
+        ({"stockLevel": "7"}, "body.stockLevel"),
+        ({"stockLevel": 7.0}, "body.stockLevel"),
+        ({"stockLevel": True}, "body.stockLevel"),
+        ({"price": "1.00"}, "body.price"),
+    ],
+)
+async def test_bad_words_are_refused(
+    inventory: RunningInventory, changed: dict[str, object], field: str
+) -> None:
+    """
+    What a catalog cannot hold is 422, names the field, and makes nothing.
+    """
+    refused = await inventory.merchant.post("/products", json=NEW | changed)
+
+    assert refused.status_code == 422, refused.text
+    assert [one["field"] for one in refused.json()["error"]["details"]["problems"]] == [field]
+    assert (await inventory.public.get("/products")).json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"change": 0},
+        {"change": "1"},
+        {"change": 1.5},
+        {"change": 10**30},
+        {"reason": ""},
+        {"reason": "a\u0007"},
+        {"adjustmentId": ""},
+        {"adjustmentId": "a b"},
+        {"extra": 1},
+    ],
+)
+async def test_bad_adjustments_are_refused(
+    inventory: RunningInventory, changed: dict[str, object]
+) -> None:
+    """
+    An adjustment that is none is 422, and nothing moves.
+    """
+    await inventory.product("lamp")
+    body = {"change": 1, "reason": "counted", "adjustmentId": "count-1"} | changed
+    refused = await inventory.merchant.post("/products/lamp/adjustments", json=body)
+
+    assert refused.status_code == 422, refused.text
+    assert await inventory.kinds("lamp") == ["INITIAL"]
