@@ -31,16 +31,16 @@ def demo(tmp_path: Path) -> Iterator[Running]:
 
 def test_a_visitor_can_paste_what_the_demo_prints(demo: Running, tmp_path: Path) -> None:
     """
-    Every service is shown; health, sign-in and "who am I" succeed as printed; Ctrl-C ends it all.
+    Every service is shown; product, price and "who am I" succeed as printed; Ctrl-C ends it all.
     """
     output = demo.wait_until_ready()
     for service in SERVICES:
         assert f"http://127.0.0.1:{demo.port_base + service.port_offset}" in output
 
-    health, token, who = (json.loads(pasted(line)) for line in printed_lines(output))
+    product, price, who = (json.loads(pasted(line)) for line in printed_lines(output))
 
-    assert health["status"] == "healthy"
-    assert token["token_type"].lower() == "bearer"
+    assert product["id"] == "TEST-001"
+    assert [discount["code"] for discount in price["discounts"]] == ["SUMMER20"]
     assert who["userName"] == "shopper"
     demo.press_ctrl_c()
     assert demo.exit_code() == 0

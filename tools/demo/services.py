@@ -89,6 +89,20 @@ SERVICES: tuple[Service, ...] = (
         settings=_identity_settings,
         seed_settings=_identity_seed,
     ),
+    Service(
+        name="inventory-service",
+        program=("-m", "inventory"),
+        port_offset=1,
+        preparations=("migrate", "seed"),
+        sources=(ROOT / "inventory-service" / "src", ROOT / "service-kit" / "src"),
+    ),
+    Service(
+        name="pricing-service",
+        program=("-m", "pricing"),
+        port_offset=2,
+        preparations=("migrate", "seed"),
+        sources=(ROOT / "pricing-service" / "src", ROOT / "service-kit" / "src"),
+    ),
 )
 
 

@@ -3,6 +3,7 @@ What a visitor is shown once everything runs.
 """
 
 import shlex
+from collections.abc import Mapping
 
 from tools.demo.secrets_file import DemoSecrets
 from tools.demo.services import Service
@@ -16,29 +17,30 @@ def tour(services: tuple[Service, ...], demo: DemoSettings, secrets: DemoSecrets
     Addresses, sign-ins, lines to paste, where the logs are and how to stop.
     """
     parts = [_addresses(services, demo)]
-    identity = next((one for one in services if one.name == "identity-service"), None)
-    if identity is not None:
-        parts += [_sign_ins(secrets), _lines(identity.address(demo), secrets)]
+    addresses = {service.name: service.address(demo) for service in services}
+    if "identity-service" in addresses:
+        parts += [_sign_ins(secrets), _lines(addresses, secrets["password/shopper"])]
     parts.append(
         f"Logs: {demo.logs}\nStop: Ctrl-C (what was stored stays; `make clean-data` forgets it)"
     )
     return "\n" + "\n\n".join(parts) + "\n"
 
 
-def curl_lines(identity: str, password: str) -> tuple[tuple[str, str], ...]:
+def curl_lines(addresses: Mapping[str, str], password: str) -> tuple[tuple[str, str], ...]:
     """
     What each line shows, and the line: to be pasted into a shell as it is.
     """
+    inventory, pricing = addresses["inventory-service"], addresses["pricing-service"]
+    identity = addresses["identity-service"]
     form = f"-d grant_type=password -d username=shopper -d password={shlex.quote(password)}"
     sign_in = f"curl -fsS {identity}/auth/token {form}"
-    who = f"curl -fsS {identity}/users/me"
+    token = f'-H "Authorization: Bearer $({sign_in} | {_PICK_FROM_ANSWER})"'
+    two = shlex.quote('{"productId":"TEST-001","quantity":2,"discountCodes":["SUMMER20"]}')
+    json = "-H 'Content-Type: application/json'"
     return (
-        ("Is it well?", f"curl -fsS {identity}/health"),
-        ("Sign in and see the token:", sign_in),
-        (
-            "Who am I?",
-            f'{who} -H "Authorization: Bearer $({sign_in} | {_PICK_FROM_ANSWER})"',
-        ),
+        ("A product:", f"curl -fsS {inventory}/api/v1/products/TEST-001"),
+        ("What two cost:", f"curl -fsS {pricing}/api/v1/prices/calculate {json} -d {two}"),
+        ("Sign in, and who am I?", f"curl -fsS {identity}/users/me {token}"),
     )
 
 
@@ -55,8 +57,6 @@ def _sign_ins(secrets: DemoSecrets) -> str:
     return "\n".join(["Sign in as (password):", *rows])
 
 
-def _lines(identity: str, secrets: DemoSecrets) -> str:
-    rows = [
-        f"  {what}\n    {line}" for what, line in curl_lines(identity, secrets["password/shopper"])
-    ]
+def _lines(addresses: Mapping[str, str], password: str) -> str:
+    rows = [f"  {what}\n    {line}" for what, line in curl_lines(addresses, password)]
     return "\n".join(["Try (paste into another terminal):", *rows])
