@@ -13,7 +13,7 @@ FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
 _RFC_3339: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 
 
@@ -30,5 +30,12 @@ def _within_bounds(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-#: A moment from outside, in UTC inside.
-Moment = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_within_bounds)]
+def _drawn_into_bounds(moment: datetime) -> datetime:
+    return max(_EARLIEST, min(moment, _LATEST)).astimezone(UTC)
+
+
+_Text = Annotated[datetime, BeforeValidator(_as_text)]
+#: A moment from outside that is kept, in UTC inside.
+Moment = Annotated[_Text, AfterValidator(_within_bounds)]
+#: A moment that is only asked about. Before and after the bounds nothing ever changes.
+MomentAskedAbout = Annotated[_Text, AfterValidator(_drawn_into_bounds)]

@@ -16,15 +16,15 @@ def _known(code: str) -> str:
 
 
 _PRODUCT_ID = r"^[A-Za-z0-9._-]{1,64}$"
-_KNOWN = (AfterValidator(_known), Field(min_length=3, max_length=3, examples=["USD"]))
 
 ProductId = Annotated[str, Field(pattern=_PRODUCT_ID, examples=["TEST-001"])]
 ProductIdInPath = Annotated[str, Path(pattern=_PRODUCT_ID, examples=["TEST-001"])]
-Currency = Annotated[str, *_KNOWN]
-CurrencyInQuery = Annotated[
-    Annotated[str, AfterValidator(_known)] | None,
-    Query(description=f"One of {', '.join(SUPPORTED)}; by default that of the shop"),
+Currency = Annotated[
+    str,
+    AfterValidator(_known),
+    Field(examples=["USD"], json_schema_extra={"enum": [*SUPPORTED]}),
 ]
+CurrencyInQuery = Annotated[Currency | None, Query(description="By default that of the shop")]
 Category = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["books"])]
 #: An amount on its way in; which decimals it may have depends on the currency beside it.
 AmountText = Annotated[str, Field(max_length=16, examples=["19.99"])]

@@ -59,7 +59,10 @@ async def test_several_prices_come_in_the_order_asked_for(pricing: RunningPricin
     assert answer.json()["items"][-1] == TEST_001
     assert ids_of(await pricing.prices(*all_of_them)) == all_of_them
     assert ids_of(await pricing.prices("NONE")) == []
-    assert ids_of(await pricing.prices("TEST-001", at="2025-12-31T00:00:00Z")) == []
+    for early in ("2025-12-31T00:00:00Z", "0001-01-01T00:00:00+14:00"):
+        assert ids_of(await pricing.prices("TEST-001", at=early)) == []
+    for late in ("2525-12-31T00:00:00Z", "9999-12-31T23:59:59-14:00"):
+        assert ids_of(await pricing.prices("TEST-001", at=late)) == ["TEST-001"]
 
 
 async def test_a_price_is_of_one_currency(pricing: RunningPricing) -> None:
@@ -205,7 +208,7 @@ async def test_amounts_are_kept_exactly(pricing: RunningPricing) -> None:
         assert told["basePrice"] == kept, currency
 
 
-ODD_QUESTIONS = (
+ODD_QUESTIONS: tuple[dict[str, str], ...] = (
     {},
     {"ids": ""},
     {"ids": "TEST-001,"},
@@ -222,14 +225,13 @@ ODD_QUESTIONS = (
     {"ids": "TEST-001", "at": "2026-01-01"},
     {"ids": "TEST-001", "at": "2026-01-01T12:00:00"},
     {"ids": "TEST-001", "at": "2026-13-01T12:00:00Z"},
-    {"ids": "TEST-001", "at": "0001-01-01T00:00:00+14:00"},
-    {"ids": "TEST-001", "at": "9999-12-31T23:59:59-14:00"},
+    {"ids": "TEST-001", "at": "2026-02-30T12:00:00Z"},
 )
 
 
 async def test_odd_questions_are_refused(pricing: RunningPricing) -> None:
     """
-    No ids, empty ones, too many; no such currency; a moment without a zone or out of all bounds.
+    No ids, empty ones, too many; no such currency; no such moment, or one without a zone.
     """
     for query in ODD_QUESTIONS:
         answer = await pricing.http.get(f"{API}/prices", params=query)

@@ -1,5 +1,8 @@
 """
-The pricing service as its clients meet it: served by uvicorn, with the demo's prices and codes.
+The pricing service as its clients meet it: whole, with real tokens and the demo's prices and codes.
+
+No port is opened, which saves half of a test's time; what depends on the wire is looked at by the
+conformance suite and by the tests of several processes.
 """
 
 import asyncio
@@ -18,7 +21,6 @@ from pricing.settings import Settings
 from pricing.wiring import build_services
 from servicekit import migrations
 from servicekit.testing.clock import FakeClock
-from servicekit.testing.serving import serve
 from servicekit.testing.tokens import AUDIENCE, ISSUER, hs256_token
 
 API: Final = "/api/v1"
@@ -115,7 +117,7 @@ class RunningPricing:
         return await self.http.get(f"{API}/prices", params={"ids": ",".join(product_ids), **query})
 
     async def set_price(
-        self, product_id: str, base_price: str, currency: str = "USD", **more: JsonValue
+        self, product_id: str, base_price: str, currency: str = "USD", /, **more: JsonValue
     ) -> httpx.Response:
         """
         Whatever setting a price answers.
@@ -197,11 +199,12 @@ def reasons_of(answer: httpx.Response) -> dict[str, str]:
 @asynccontextmanager
 async def running_pricing(settings: Settings, clock: FakeClock) -> AsyncIterator[RunningPricing]:
     """
-    The service on a free port, with ``clock`` for its clocks.
+    The service as it runs, with ``clock`` for its clocks.
     """
     app = create_app(settings, now=clock.now, monotonic=clock.monotonic)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
-        serve(app) as url,
-        httpx.AsyncClient(base_url=url, timeout=30) as http,
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://pricing") as http,
     ):
         yield RunningPricing(http, clock)

@@ -27,11 +27,10 @@ from pricing.moments import Moment
 from pricing.money import format_amount, parse_amount
 from pricing.schemas import AmountText, Category, Currency
 from servicekit.errors import InvalidRequest, Problem
-from servicekit.schemas import AnswerModel, PageOf, RequestModel, pages_of
+from servicekit.schemas import AnswerModel, PageOf, RequestModel, Whole, pages_of
 from servicekit.text import PlainText
 
 PercentText = Annotated[str, Field(max_length=8, examples=["20"])]
-StrictCount = Annotated[int, Field(strict=True)]
 
 EXAMPLE_TERMS: Final[dict[str, JsonValue]] = {
     "description": "20 % off everything this summer",
@@ -95,7 +94,7 @@ class TierModel(RequestModel):
     So many percent off a line of at least so many pieces.
     """
 
-    min_quantity: Annotated[StrictCount, Field(ge=1, le=MAX_QUANTITY, examples=[10])]
+    min_quantity: Annotated[int, Whole(ge=1, le=MAX_QUANTITY)]
     percent: PercentText
 
 
@@ -133,9 +132,9 @@ class DiscountTerms(RequestModel):
     valid_from: Moment | None = None
     valid_until: Moment | None = None
     minimum_order: AmountModel | None = None
-    use_limit: Annotated[StrictCount, Field(ge=1, le=MAX_USE_LIMIT)] | None = None
+    use_limit: Annotated[int, Whole(ge=1, le=MAX_USE_LIMIT)] | None = None
     stackable: Annotated[bool, Field(strict=True)] = True
-    priority: Annotated[StrictCount, Field(ge=MIN_PRIORITY, le=MAX_PRIORITY)] = 100
+    priority: Annotated[int, Whole(ge=MIN_PRIORITY, le=MAX_PRIORITY)] = 100
 
     def of(self, code: str) -> Discount:
         """

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 from pricing.discounts.models import MAX_CODES, MAX_QUANTITY, normalised_code
 from pricing.quotes.models import Item, Wanted
 from pricing.schemas import Currency, Decimals, ProductId
-from servicekit.schemas import AnswerModel, RequestModel
+from servicekit.schemas import AnswerModel, RequestModel, Whole
 
 MAX_ITEMS: Final = 100
 _DISCOUNT: Final[dict[str, JsonValue]] = {
@@ -44,7 +44,7 @@ _LINE: Final[dict[str, JsonValue]] = {
     **_SUMS,
 }
 
-Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY, examples=[2])]
+Quantity = Annotated[int, Whole(ge=1, le=MAX_QUANTITY), Field(examples=[2])]
 #: Longer than a code may be, so that blanks around one do no harm.
 Code = Annotated[str, Field(max_length=60, examples=["SUMMER20"]), AfterValidator(normalised_code)]
 Codes = Annotated[list[Code], Field(max_length=MAX_CODES)]
