@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 import uuid
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +22,8 @@ from servicekit.testing.tokens import AUDIENCE, ISSUER
 WORKER = (sys.executable, str(Path(__file__).with_name("worker.py")))
 Body = Mapping[str, Any]
 Call = tuple[str, Body]
+#: Lets processes sweep at once; how many reservations each has expired.
+Sweep = Callable[[], Awaitable[list[int]]]
 
 
 def environment(database_url: str, **changed: str) -> dict[str, str]:
@@ -147,34 +148,31 @@ async def fleet_of(size: int, database_url: str, **changed: str) -> AsyncIterato
         yield Fleet(database_url, tuple(processes), http)
 
 
+@dataclass(frozen=True, slots=True)
 class Sweeper:
     """
     A process that waits for the word to expire what is due by its clock.
     """
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    orders: asyncio.StreamWriter
+    answers: asyncio.StreamReader
 
     async def said(self) -> str:
         """
         The next line of what it says.
         """
-        assert self._process.stdout is not None
-        return (await self._process.stdout.readline()).decode().strip()
+        return (await self.answers.readline()).decode().strip()
 
     async def sweep(self) -> int:
         """
         How many reservations it has expired.
         """
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
+        self.orders.write(b"\n")
         return int(await self.said())
 
 
 @asynccontextmanager
-async def sweepers(
-    database_url: str, count: int, *, ahead_s: float
-) -> AsyncIterator[Callable[[], Awaitable[list[int]]]]:
+async def sweepers(database_url: str, count: int, *, ahead_s: float) -> AsyncIterator[Sweep]:
     """
     So many processes whose clocks are ``ahead_s`` seconds ahead. What is yielded lets all of them
     sweep at once, and tells how many reservations each has expired.
@@ -191,10 +189,12 @@ async def _sweeper(env: Mapping[str, str]) -> AsyncIterator[Sweeper]:
     process = await asyncio.create_subprocess_exec(
         *WORKER, "sweep", env=env, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        yield Sweeper(process)
+        yield Sweeper(process.stdin, process.stdout)
     finally:
-        # It ends by itself when there is nothing more to read.
+        # It ends by itself when there is nothing more to read, also when the tests are killed.
         process.stdin.close()
         await process.wait()
 

@@ -122,6 +122,9 @@ async def add(connection: AsyncConnection, new: Description, now: datetime) -> N
     """
     Keep a new product, of which there is nothing yet; raises Taken.
     """
+    # Its id is its SKU too, mostly: databases do not agree which of the two they miss first.
+    if (await connection.execute(select(table.c.id).where(table.c.id == new.id))).first():
+        raise Taken("id")
     try:
         await connection.execute(
             table.insert().values(
