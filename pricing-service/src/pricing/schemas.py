@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, Field
+from starlette.convertors import Convertor
 
 from pricing.money import SUPPORTED, minor_units
 
@@ -30,6 +31,27 @@ Category = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["books"]
 AmountText = Annotated[str, Field(max_length=16, examples=["19.99"])]
 #: An amount, or a share, on its way out.
 Decimals = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["19.99"])]
+
+
+class ProductIdConvertor(Convertor[str]):
+    """
+    Any segment of a path that is not the name of another route below ``/prices``, so that those
+    routes say rightly which methods they serve. No product can be called like one of them.
+    """
+
+    regex = "(?!(?:calculate|quote|quotes)(?:/|$))[^/]+"
+
+    def convert(self, value: str) -> str:
+        """
+        As it stands; the parameter's own rules are checked later.
+        """
+        return value
+
+    def to_string(self, value: str) -> str:
+        """
+        As it is.
+        """
+        return value
 
 
 def example(body: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
+from starlette.convertors import register_url_convertor
 
 from pricing.errors import NoPrice
 from pricing.moments import MomentAskedAbout
@@ -18,7 +19,7 @@ from pricing.prices.schemas import (
     VersionsResponse,
 )
 from pricing.prices.service import PriceService
-from pricing.schemas import CurrencyInQuery, ProductIdInPath, example
+from pricing.schemas import CurrencyInQuery, ProductIdConvertor, ProductIdInPath, example
 from servicekit.auth import PUBLIC, current_principal, requires
 from servicekit.openapi import error_responses
 from servicekit.schemas import PageNumber, PageSize
@@ -43,6 +44,7 @@ def prices_router(prefix: str, prices: PriceService, *, default_currency: str) -
     """
     The routes, below ``prefix``.
     """
+    register_url_convertor("product", ProductIdConvertor())
     router = APIRouter(prefix=f"{prefix}/prices", tags=["prices"])
     _add_reading(router, prices, default_currency)
     _add_setting(router, prices)
@@ -61,7 +63,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
         return _json(await prices.several(product_ids, currency or default_currency, at=at))
 
     @router.get(
-        "/{product_id}",
+        "/{product_id:product}",
         summary="A product's price, now or at a moment",
         dependencies=[PUBLIC],
         response_model=PriceResponse,
@@ -73,7 +75,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
         return _json(await prices.one(product_id, currency or default_currency, at=at))
 
     @router.get(
-        "/{product_id}/versions",
+        "/{product_id:product}/versions",
         summary="Every price that a product has had and will have",
         dependencies=[PUBLIC],
         response_model=VersionsResponse,
@@ -92,7 +94,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
 
 def _add_setting(router: APIRouter, prices: PriceService) -> None:
     @router.put(
-        "/{product_id}",
+        "/{product_id:product}",
         summary="Set a product's price from now or a later moment on",
         dependencies=[requires("write", permission="catalog:write")],
         response_model=SetPriceResponse,

@@ -74,7 +74,7 @@ def quotes_router(prefix: str, quotes: QuoteService, *, default_currency: str) -
         return _json(await quotes.release(request.order_id))
 
     @router.get(
-        "/quotes/{quote_id}",
+        "/quotes/{quote_id:uuid}",
         summary="A quote as it was told",
         dependencies=_READING,
         response_model=QuoteResponse,
