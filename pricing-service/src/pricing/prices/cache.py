@@ -138,7 +138,7 @@ class PriceCache:
     def _usable(self, value: str, generation: str) -> bytes | None:
         try:
             entry, of_generation = _entry(value)
-        except ValueError:  # another release may have written it in another form
+        except (ValueError, OverflowError):  # another release may write another form
             return None
         is_usable = of_generation == generation and self._time.may_use(
             entry.read_at, entry.until, bound=self._bound

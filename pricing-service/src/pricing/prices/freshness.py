@@ -42,4 +42,4 @@ class SteadyTime:
         Whether what was read then, to be used ``until``, is certainly not older than ``bound``.
         """
         now = self.now()
-        return read_at >= self._counts_from and read_at <= now < until and now - read_at < bound
+        return self._counts_from < read_at <= now < until and now - read_at < bound
