@@ -108,17 +108,17 @@ def loaded(url: str, *, seconds: float, script: str | None = None) -> Load:
         done = subprocess.run(
             pinned([*command, url], OTHER_CORE), check=True, capture_output=True, text=True
         )
-    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+    if any(sign in done.stdout for sign in ("Non-2xx", "Socket errors", "\n  0 requests")):
         raise SystemExit(f"{url} did not answer as it should:\n{done.stdout}")
     return Load(
         requests_per_s=float(_found(r"Requests/sec:\s+([\d.]+)", done.stdout)),
-        p50_ms=_milliseconds(_found(r"50%\s+(\S+)", done.stdout)),
-        p99_ms=_milliseconds(_found(r"99%\s+(\S+)", done.stdout)),
+        p50_ms=_milliseconds(_found(r"^ +50% +(\S+)", done.stdout)),
+        p99_ms=_milliseconds(_found(r"^ +99% +(\S+)", done.stdout)),
     )
 
 
 def _found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     if match is None:
         raise SystemExit(f"wrk said something else than expected:\n{text}")
     return match[1]
