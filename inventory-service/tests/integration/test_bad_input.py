@@ -41,7 +41,6 @@ _NOT_A_COUNT: list[object] = [
     2**63,
     10**400,
     1.5,
-    3.0,
     "3",
     "",
     True,
@@ -107,10 +106,10 @@ WRONG_VALUES: list[tuple[str, dict[str, Any]]] = [
         ("/products", {"imageUrl": value})
         for value in ["javascript:alert(1)", "//evil.example", "/" + "i" * 500, "/a b", ""]
     ),
-    *(("/products", {"stockLevel": value}) for value in [-1, 10**9 + 1, 2**63, 1.0, "1", True]),
+    *(("/products", {"stockLevel": value}) for value in [-1, 10**9 + 1, 2**63, 1.5, "1", True]),
     *(
         ("/products/lamp/adjustments", {"change": value})
-        for value in [0, -(10**9) - 1, 10**9 + 1, 2**63, 1.0, "1", True, None]
+        for value in [0, -(10**9) - 1, 10**9 + 1, 2**63, 1.5, "1", True, None]
     ),
     *(
         ("/products/lamp/adjustments", {"reason": value})

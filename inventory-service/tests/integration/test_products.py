@@ -245,7 +245,7 @@ async def test_movements_tell_who_and_why(inventory: RunningInventory) -> None:
         ({"stockLevel": -1}, "body.stockLevel"),
         ({"stockLevel": 1_000_000_001}, "body.stockLevel"),
         ({"stockLevel": "7"}, "body.stockLevel"),
-        ({"stockLevel": 7.0}, "body.stockLevel"),
+        ({"stockLevel": 7.5}, "body.stockLevel"),
         ({"stockLevel": True}, "body.stockLevel"),
         ({"price": "1.00"}, "body.price"),
     ],

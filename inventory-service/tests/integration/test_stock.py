@@ -65,6 +65,17 @@ async def test_a_repeated_reserve_is_the_first(inventory: RunningInventory) -> N
     assert await inventory.kinds("lamp") == ["INITIAL", "RESERVED"]
 
 
+async def test_a_whole_number_has_two_spellings(inventory: RunningInventory) -> None:
+    """
+    2 and 2.0 are the same quantity, as they are in JSON Schema.
+    """
+    await inventory.product("lamp")
+    first = await inventory.reserve("o-1", "lamp", 2)
+    again = await inventory.reserve("o-1", "lamp", 2.0)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
 async def test_another_quantity_is_refused(inventory: RunningInventory) -> None:
     """
     A reserve of the same product for the same order in another quantity changes nothing.

@@ -17,7 +17,7 @@ from inventory.products.models import (
     ProductChange,
 )
 from servicekit.errors import InvalidRequest, Problem
-from servicekit.schemas import AnswerModel, PageOf, RequestModel
+from servicekit.schemas import AnswerModel, PageOf, RequestModel, Whole
 from servicekit.text import PlainText
 
 EXAMPLE: Final[dict[str, JsonValue]] = {
@@ -46,10 +46,16 @@ ImageUrl = Annotated[
     str,
     Field(max_length=500, pattern=r"^(/|https?://)[A-Za-z0-9._~%-][A-Za-z0-9._~%/:?&=+,@-]*$"),
 ]
-StockLevel = Annotated[int, Field(strict=True, ge=0, le=MAX_STOCK_LEVEL)]
+StockLevel = Annotated[int, Whole(ge=0, le=MAX_STOCK_LEVEL)]
 
 
 _IS_ID: Final = re.compile(ID_PATTERN.removeprefix("^").removesuffix("$")).fullmatch
+
+
+def _not_zero(change: int) -> int:
+    if change == 0:
+        raise ValueError("must not be 0")
+    return change
 
 
 class NewProductBody(RequestModel):
@@ -96,7 +102,10 @@ class AdjustmentBody(RequestModel):
     """
 
     change: Annotated[
-        int, Field(strict=True, ge=-MAX_STOCK_LEVEL, le=MAX_STOCK_LEVEL, examples=[-2])
+        int,
+        Whole(ge=-MAX_STOCK_LEVEL, le=MAX_STOCK_LEVEL),
+        AfterValidator(_not_zero),
+        Field(examples=[-2], json_schema_extra={"not": {"const": 0}}),
     ]
     reason: Annotated[Trimmed, Field(min_length=1, max_length=500, examples=["Two were broken"])]
     adjustment_id: Annotated[
@@ -107,8 +116,6 @@ class AdjustmentBody(RequestModel):
         """
         The adjustment that is meant.
         """
-        if self.change == 0:
-            raise InvalidRequest(problems=[Problem("body.change", "must not be 0")])
         return Adjustment(id=self.adjustment_id, change=self.change, reason=self.reason)
 
 

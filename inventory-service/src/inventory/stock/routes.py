@@ -113,10 +113,9 @@ def _add_deed(
         responses=responses,
     )
     async def change(body: TargetBody) -> Response:
-        if body.order_id is not None:
+        if body.order_id:
             lines = await stock.change_order(deed, body.order_id, origin())
             return answer(reservations_item(body.order_id, lines))
-        assert body.reservation_id is not None  # noqa: S101  # the body has exactly one
         line = await stock.change_reservation(deed, body.reservation_id, origin())
         return answer(reservations_item(line.order_id, [line]))
 

@@ -12,7 +12,7 @@ from inventory.ledger.models import MAX_QUANTITY
 from inventory.products.models import ID_PATTERN
 from inventory.shapes import Item
 from inventory.stock.models import Reservation, Status, Wanted
-from servicekit.schemas import AnswerModel, RequestModel
+from servicekit.schemas import AnswerModel, RequestModel, Whole
 
 MAX_ITEMS: Final = 100
 _ORDER: Final = "7f9c2ba4e88f827d616045507605853e"
@@ -37,11 +37,11 @@ ReservationId = Annotated[
 
 class ItemBody(RequestModel):
     """
-    So many units of a product. A number is a whole JSON number, never a text.
+    So many units of a product.
     """
 
     product_id: Annotated[str, Field(pattern=ID_PATTERN, examples=["TEST-001"])]
-    quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY, examples=[2])]
+    quantity: Annotated[int, Whole(ge=1, le=MAX_QUANTITY), Field(examples=[2])]
 
     def wanted(self) -> Wanted:
         """
@@ -92,12 +92,13 @@ class TargetBody(RequestModel):
         }
     )
 
-    reservation_id: ReservationId | None = None
-    order_id: OrderId | None = None
+    # Empty where it is left out; neither may be null.
+    reservation_id: Annotated[ReservationId, Field(default_factory=str)]
+    order_id: Annotated[OrderId, Field(default_factory=str)]
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.reservation_id is None) == (self.order_id is None):
+        if bool(self.reservation_id) == bool(self.order_id):
             raise ValueError("must have either reservationId or orderId")
         return self
 

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,7 +49,7 @@ class Outcome:
     refusal: StorefrontError | None = None
 
 
-Take = Callable[[AsyncConnection, datetime], Awaitable[Order]]
+Take = Callable[[AsyncConnection], Awaitable[Order]]
 Work = Callable[[AsyncConnection, Order, datetime], Awaitable[Outcome]]
 
 
@@ -82,7 +83,7 @@ class StockService:
             order = await self._add(connection, order, missing, origin, now, is_form=False)
             return Outcome(order.lines_for([item]), moved=len(missing))
 
-        return (await self._serialised(Kind.RESERVED, order_id, _claim(order_id), work))[0]
+        return (await self._serialised(Kind.RESERVED, order_id, self._claim(order_id), work))[0]
 
     async def reserve_order(
         self, order_id: str, items: Sequence[Wanted], origin: Origin
@@ -98,7 +99,7 @@ class StockService:
                 await repository.set_whole(connection, order_id)
             return Outcome(order.lines_for(items), moved=len(missing))
 
-        return await self._serialised(Kind.RESERVED, order_id, _claim(order_id), work)
+        return await self._serialised(Kind.RESERVED, order_id, self._claim(order_id), work)
 
     async def change_order(
         self, deed: Deed, order_id: str, origin: Origin
@@ -117,7 +118,7 @@ class StockService:
                 await repository.set_released(connection, order_id, now)
             return Outcome(order.lines, moved=len(moved))
 
-        take = _claim(order_id) if is_release else _lock(order_id)
+        take = self._claim(order_id) if is_release else partial(_known, order_id=order_id)
         return await self._serialised(deed.kind, order_id, take, work)
 
     async def change_reservation(
@@ -133,7 +134,9 @@ class StockService:
             order = await _moved(connection, deed, order, moved, by=origin, at=now)
             return Outcome([order.line(reservation_id)], moved=len(moved))
 
-        return (await self._serialised(deed.kind, order_id, _lock(order_id), work))[0]
+        return (
+            await self._serialised(deed.kind, order_id, partial(_known, order_id=order_id), work)
+        )[0]
 
     async def get(self, reservation_id: str) -> Reservation:
         """
@@ -173,8 +176,9 @@ class StockService:
         """
 
         async def transaction(connection: AsyncConnection) -> Outcome:
+            order = await take(connection)
+            # Not before: it may have waited long for its turn.
             now = self._now()
-            order = await take(connection, now)
             due = order.due(now)
             order = await _moved(connection, EXPIRE, order, due, by=_SWEEPER, at=now)
             try:
@@ -194,6 +198,9 @@ class StockService:
             raise
         self._events.moved(kind, outcome.moved, order_id=order_id)
         return outcome.lines
+
+    def _claim(self, order_id: str) -> Take:
+        return partial(repository.claimed, order_id=order_id, now=self._now())
 
     async def _add(
         self,
@@ -274,18 +281,8 @@ async def _move(
     await ledger.post(connection, postings, amounts.values(), by, at)
 
 
-def _claim(order_id: str) -> Take:
-    async def take(connection: AsyncConnection, now: datetime) -> Order:
-        return await repository.claimed(connection, order_id, now)
-
-    return take
-
-
-def _lock(order_id: str) -> Take:
-    async def take(connection: AsyncConnection, _now: datetime) -> Order:
-        order = await repository.locked(connection, order_id)
-        if order is None:
-            raise NotFound("order", order_id)
-        return order
-
-    return take
+async def _known(connection: AsyncConnection, order_id: str) -> Order:
+    order = await repository.locked(connection, order_id)
+    if order is None:
+        raise NotFound("order", order_id)
+    return order
