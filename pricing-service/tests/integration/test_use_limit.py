@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from pricing_app import API, environment_for, gateway, merchant, reasons_of
+from pricing_app import API, environment_for, gateway, merchant, reasons_of, settings_for
 
+from pricing.quotes.models import Item, Wanted
+from pricing.wiring import build_services
+from servicekit.testing.clock import FakeClock
 from servicekit.testing.serving import serve_process
 
 PROCESSES = 3
@@ -179,3 +182,22 @@ async def nothing_left_of_a_race(replicas: Replicas) -> None:
     assert {answer.status_code for answer in quotes + again} <= {200, 409}
     assert await replicas.uses("RACED") == 0
     assert {answer.status_code for answer in await replicas.quotes(orders, "RACED")} == {409}
+
+
+async def test_a_forgotten_order_claims_no_second_use(seeded_url: str, clock: FakeClock) -> None:
+    """
+    An order that comes back long after its quote was forgotten still has the use that it claimed.
+    """
+    settings = settings_for(seeded_url, quote_retention_days=1)
+    services = build_services(settings, now=clock.now)
+    wanted = Wanted((Item("TEST-021", 1),), ("FLASH50",), "USD")
+    async with services.opened():
+        await services.quotes.quote(wanted, order_id="order")
+        clock.advance(2 * 86_400)
+        assert await services.quotes.forget_old() == 2
+
+        await services.quotes.quote(wanted, order_id="order")
+        assert (await services.discounts.get("FLASH50")).uses == 1
+
+        await services.quotes.release("order")
+        assert (await services.discounts.get("FLASH50")).uses == 0
