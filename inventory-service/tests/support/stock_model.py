@@ -6,7 +6,6 @@ the contract in the README, not from the service's code.
 """
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,8 +22,6 @@ class Movement(NamedTuple):
     kind: str
     stock_change: int
     reserved_change: int
-    stock_level_after: int
-    reserved_after: int
     order: str | None
 
 
@@ -51,7 +48,7 @@ class Product:
         """
         self.stock += stock
         self.reserved += reserved
-        self.ledger.append(Movement(kind, stock, reserved, self.stock, self.reserved, order))
+        self.ledger.append(Movement(kind, stock, reserved, order))
 
 
 @dataclass
@@ -124,8 +121,8 @@ class StockModel:
     """
     Every operation of the contract, one at a time. Moments are seconds of any clock.
 
-    Whatever is asked of an order, its lines that are due expire first, and stay expired where the
-    answer is a conflict; a refusal of another kind (not found, out of stock) changes nothing.
+    Whatever is asked of an order, its lines that are due expire first. They stay expired where the
+    answer is a refusal, which changes nothing else.
     """
 
     def __init__(self, *, reservation_s: float) -> None:
@@ -208,13 +205,10 @@ class StockModel:
     def _answer(
         self, order: str, now: float, operation: Callable[[], Lines], *, status: int = 200
     ) -> Answer:
-        before = deepcopy((self.products, self.orders))
+        self._expire(order, now)
         try:
-            self._expire(order, now)
             lines = operation()
         except Refused as refused:
-            if refused.answer.reason is None:
-                self.products, self.orders = before
             return refused.answer
         return Answer(status, tuple((one.product, one.quantity, one.status) for one in lines))
 
@@ -225,7 +219,7 @@ class StockModel:
         return len(due)
 
     def _reserve(self, name: str, items: Mapping[str, int], now: float, *, whole: bool) -> Lines:
-        order = self.orders.setdefault(name, Order())
+        order = self.orders.get(name, Order())
         if order.is_released:
             raise Refused(_conflict(RELEASED))
         for product in items:
@@ -241,6 +235,7 @@ class StockModel:
             order.lines[product] = line = Line(product, units, now + self._reservation_s)
             self._move(name, [line], RESERVED, stock=0, reserved=+1)
         order.is_whole = order.is_whole or whole
+        self.orders[name] = order
         return [order.lines[product] for product in items]
 
     def _release(self, name: str, product: str | None) -> Lines:
