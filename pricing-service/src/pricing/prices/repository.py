@@ -3,10 +3,11 @@ Where prices and their versions are kept.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pricing.moments import FOREVER
@@ -32,6 +33,21 @@ _PRICE = (
     table.c.valid_from,
     table.c.valid_until,
 )
+#: Made once: making a statement costs as much as running a small one.
+_HOLDING = (
+    table.c.product_id.in_(bindparam("ids", expanding=True)),
+    table.c.currency == bindparam("currency"),
+    table.c.valid_until > bindparam("since"),
+    table.c.valid_from <= bindparam("until"),
+    # Those that were replaced before they began never hold.
+    table.c.valid_from < table.c.valid_until,
+)
+_AROUND = select(*_PRICE).where(*_HOLDING)
+_OFFERS = (
+    select(*_PRICE, func.coalesce(product_terms.c.category, GENERAL).label("category"))
+    .select_from(table.outerjoin(product_terms, product_terms.c.product_id == table.c.product_id))
+    .where(*_HOLDING)
+)
 
 
 async def around(
@@ -45,11 +61,8 @@ async def around(
     """
     The prices of each product that hold at some moment from ``since`` to ``until``, both included.
     """
-    rows = await connection.execute(
-        select(*_PRICE).where(
-            table.c.product_id.in_(product_ids), *_holding(currency, since=since, until=until)
-        )
-    )
+    asked = {"ids": product_ids, "currency": currency, "since": since, "until": until}
+    rows = await connection.execute(_AROUND, asked)
     found: dict[str, list[Price]] = {}
     for row in rows:
         found.setdefault(row.product_id, []).append(_price(row))
@@ -62,13 +75,8 @@ async def offers(
     """
     The price in force and the category of each product that has a price.
     """
-    rows = await connection.execute(
-        select(*_PRICE, func.coalesce(product_terms.c.category, GENERAL).label("category"))
-        .select_from(
-            table.outerjoin(product_terms, product_terms.c.product_id == table.c.product_id)
-        )
-        .where(table.c.product_id.in_(product_ids), *_holding(currency, since=moment, until=moment))
-    )
+    asked = {"ids": product_ids, "currency": currency, "since": moment, "until": moment}
+    rows = await connection.execute(_OFFERS, asked)
     found: dict[str, list[Price]] = {}
     categories: dict[str, str] = {}
     for row in rows:
@@ -129,23 +137,31 @@ async def insert_in_order(
         table.c.currency == new.currency,
         table.c.price_type == new.type.value,
     )
-    begins = new.valid_from
-    await connection.execute(
-        table.update()
-        .where(same, table.c.valid_from <= begins, table.c.valid_until > begins)
-        .values(valid_until=begins)
-    )
-    following = await connection.execute(
-        select(func.min(table.c.valid_from)).where(
-            same, table.c.valid_from > begins, table.c.valid_until > table.c.valid_from
-        )
-    )
-    ends = min(new.valid_until, following.scalar_one() or FOREVER)
-    kept = Price(new.product_id, new.amount, new.currency, new.type, begins, ends)
+    next_begins = await _cut_at(connection, same, new.valid_from)
+    kept = replace(new, valid_until=min(new.valid_until, next_begins))
     await connection.execute(
         table.insert().values(**_values(kept), set_at=version.set_at, set_by=by)
     )
     return kept
+
+
+async def _cut_at(
+    connection: AsyncConnection, same: ColumnElement[bool], moment: datetime
+) -> datetime:
+    """
+    End the version that holds at ``moment``; returns when the next one begins.
+    """
+    await connection.execute(
+        table.update()
+        .where(same, table.c.valid_from <= moment, table.c.valid_until > moment)
+        .values(valid_until=moment)
+    )
+    following = await connection.execute(
+        select(func.min(table.c.valid_from)).where(
+            same, table.c.valid_from > moment, table.c.valid_until > table.c.valid_from
+        )
+    )
+    return following.scalar_one() or FOREVER
 
 
 async def set_category(connection: AsyncConnection, product_id: str, category: str | None) -> str:
@@ -178,16 +194,6 @@ async def begin(connection: AsyncConnection, product_id: str, currency: str) -> 
         .on_conflict_do_nothing()
     )
     return done.rowcount == 1
-
-
-def _holding(currency: str, *, since: datetime, until: datetime) -> list[ColumnElement[bool]]:
-    return [
-        table.c.currency == currency,
-        table.c.valid_until > since,
-        table.c.valid_from <= until,
-        # Those that were replaced before they began never hold.
-        table.c.valid_from < table.c.valid_until,
-    ]
 
 
 def _values(price: Price) -> dict[str, object]:

@@ -39,7 +39,13 @@ def quotes_router(prefix: str, quotes: QuoteService, *, default_currency: str) -
     The routes, below ``prefix``.
     """
     router = APIRouter(prefix=f"{prefix}/prices", tags=["quotes"])
+    _add_calculation(router, quotes, default_currency)
+    _add_quoting(router, quotes, default_currency)
+    _add_reading(router, quotes)
+    return router
 
+
+def _add_calculation(router: APIRouter, quotes: QuoteService, default_currency: str) -> None:
     @router.post(
         "/calculate",
         summary="What so many pieces of a product cost",
@@ -51,6 +57,8 @@ def quotes_router(prefix: str, quotes: QuoteService, *, default_currency: str) -
     async def calculate(request: CalculationRequest) -> Response:
         return _json(await quotes.calculate(request.wanted(default_currency)))
 
+
+def _add_quoting(router: APIRouter, quotes: QuoteService, default_currency: str) -> None:
     @router.post(
         "/quote",
         summary="What an order costs; the answer holds for a while",
@@ -73,6 +81,8 @@ def quotes_router(prefix: str, quotes: QuoteService, *, default_currency: str) -
     async def release(request: ReleaseRequest) -> Response:
         return _json(await quotes.release(request.order_id))
 
+
+def _add_reading(router: APIRouter, quotes: QuoteService) -> None:
     @router.get(
         "/quotes/{quote_id:uuid}",
         summary="A quote as it was told",
@@ -82,8 +92,6 @@ def quotes_router(prefix: str, quotes: QuoteService, *, default_currency: str) -
     )
     async def one(quote_id: UUID) -> Response:
         return _json(await quotes.get(str(quote_id)))
-
-    return router
 
 
 def _json(content: str | bytes) -> Response:
