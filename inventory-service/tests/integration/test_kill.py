@@ -18,7 +18,7 @@ from inventory.wiring import build_services
 from servicekit import migrations
 
 ROUNDS = 3
-BURST = 80
+BURST = 60
 
 Calls = Mapping[str, Call]
 Answers = Mapping[str, httpx.Response]

@@ -37,7 +37,7 @@ _ORDERS = st.sampled_from(["first", "second", "third"])
 _QUANTITIES = st.integers(1, 4)
 _ITEMS = st.dictionaries(_PRODUCTS, _QUANTITIES, min_size=1)
 SETTINGS = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     report_multiple_bugs=False,
