@@ -326,10 +326,13 @@ async def test_redis_is_killed_in_the_middle(
         before = await lookups(pricing)
         assert await price(pricing) == "0.24"
         assert (await lookups(pricing))["hit"] == before["hit"]
-        clock.advance(PAUSE_S)
-        for _ in range(2):
+
+        async def is_used_again() -> bool:
+            clock.advance(PAUSE_S)
             assert await price(pricing) == "0.24"
-        assert (await lookups(pricing))["hit"] == before["hit"] + 1
+            return (await lookups(pricing))["hit"] > before["hit"]
+
+        await eventually(is_used_again)
 
 
 async def test_a_redis_that_hangs_costs_one_short_wait(
@@ -352,12 +355,12 @@ async def test_a_redis_that_hangs_costs_one_short_wait(
         clock.advance(BOUND_S)
         own_redis.resume()
 
-        async def answers() -> bool:
+        async def is_used_again() -> bool:
             clock.advance(PAUSE_S)
             assert await price(pricing) == NEW
             return (await lookups(pricing))["hit"] > 0
 
-        await eventually(answers)
+        await eventually(is_used_again)
     # Twenty waits of a tenth of a second would be two.
     assert took_s < 1.5
 
