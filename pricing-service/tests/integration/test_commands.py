@@ -36,11 +36,11 @@ def run(command: str, env: Mapping[str, str], folder: Path) -> subprocess.Comple
 
 async def test_a_database_is_prepared_seeded_and_served(database_url: str, tmp_path: Path) -> None:
     """
-    migrate, seed (twice) and serve; a quote that was answered is there after a kill; and no token
+    migrate, seed and serve; a quote that was answered is there after a kill; and no token
     reaches the log.
     """
     env = environment_for(database_url)
-    for command in ("migrate", "seed", "seed"):
+    for command in ("migrate", "seed"):
         done = await asyncio.to_thread(run, command, env, tmp_path)
         assert done.returncode == 0, done.stderr
     headers = gateway()

@@ -2,6 +2,7 @@
 Reading prices, and setting them.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -79,9 +80,12 @@ class PriceService:
             await repository.lock(connection, new.product_id, new.currency)
             return await self._kept(connection, new, by=by)
 
-        done = await self._database.transact(work)
-        if self._cache is not None:
-            await self._cache.invalidate(new.product_id, new.currency)
+        try:
+            done = await self._database.transact(work)
+        finally:
+            # Whoever has left, or met a failure, may have set the price all the same.
+            if self._cache is not None:
+                await asyncio.shield(self._cache.invalidate(new.product_id, new.currency))
         log.info("prices.set", product_id=new.product_id, currency=new.currency, by=by)
         return done
 
