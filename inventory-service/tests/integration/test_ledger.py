@@ -5,12 +5,13 @@ The ledger: nobody rewrites it, and it says when the books are wrong.
 import asyncio
 
 import pytest
-from inventory_app import RESERVATION_S, RunningInventory, settings_for
+from inventory_app import RESERVATION_S, RunningInventory, prepare, settings_for
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from inventory.ledger.models import Origin
 from inventory.products.models import NewProduct
+from inventory.stock import repository
 from inventory.stock.models import COMMIT, Wanted
 from inventory.wiring import Services, build_services
 from servicekit.testing.clock import FakeClock
@@ -103,6 +104,24 @@ async def test_sweepers_share_the_work(migrated_url: str, clock: FakeClock) -> N
 
     assert sum(expired) == 20
     assert (lamp["stockLevel"], lamp["reserved"]) == (100, 0)
+
+
+async def test_a_sweep_passes_over_what_is_busy(postgres_url: str, clock: FakeClock) -> None:
+    """
+    An order that somebody else has locked is left for the next sweep, and holds up no other.
+    """
+    await asyncio.to_thread(prepare, postgres_url)
+    services = build_services(settings_for(postgres_url), now=clock.now)
+    await _reserve_many(services, 3)
+    clock.advance(RESERVATION_S)
+
+    async with services.database.write() as connection:
+        await repository.locked(connection, "o-0")
+        meanwhile = await services.stock.sweep()
+    afterwards = await services.stock.sweep()
+    await services.database.aclose()
+
+    assert (meanwhile, afterwards) == (2, 1)
 
 
 async def test_a_sweep_leaves_alone_what_was_committed(migrated_url: str, clock: FakeClock) -> None:

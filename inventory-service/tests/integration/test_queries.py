@@ -203,7 +203,10 @@ def _explained(database: Database, cursor: object, statement: str, parameters: o
             ),
         ),
         ("a reservation", ("sqlite_autoindex_stock_reservations_1", "pk_stock_reservations")),
-        ("expired reservations", ("ix_stock_reservations_due", "ix_stock_reservations_due")),
+        (
+            "expired reservations",
+            ("ix_stock_reservations_due (expires_at<?)", "ix_stock_reservations_due"),
+        ),
         ("amounts to lock", ("sqlite_autoindex_products_1", "pk_products")),
         (
             "a product's movements",
