@@ -108,15 +108,16 @@ async def test_uses_are_counted_across_processes(replicas: Replicas) -> None:
     often it asks; a release, however often it is sent, gives back that one; and a quote that races
     its release leaves nothing claimed.
     """
-    await no_more_than_there_are(replicas)
+    winners = await no_more_than_there_are(replicas)
     await all_of_an_orders_codes_or_none(replicas)
-    await given_back_once(replicas)
+    await given_back_once(replicas, winners)
     await nothing_left_of_a_race(replicas)
 
 
-async def no_more_than_there_are(replicas: Replicas) -> None:
+async def no_more_than_there_are(replicas: Replicas) -> list[str]:
     """
-    Sixty orders, each sent twice at once to different processes: twenty get it, the same both times.
+    Sixty orders, each sent twice at once to different processes: twenty get it, the same both
+    times. Returns these.
     """
     await replicas.limit("FIRST20", USES)
 
@@ -132,6 +133,7 @@ async def no_more_than_there_are(replicas: Replicas) -> None:
         else:
             assert reasons_of(first) == reasons_of(second) == {"FIRST20": "USED_UP"}
     assert await replicas.uses("FIRST20") == USES
+    return [order for order, answer in zip(ORDERS, one, strict=True) if answer.is_success]
 
 
 async def all_of_an_orders_codes_or_none(replicas: Replicas) -> None:
@@ -149,15 +151,20 @@ async def all_of_an_orders_codes_or_none(replicas: Replicas) -> None:
     assert await replicas.uses("MANY") == 10
 
 
-async def given_back_once(replicas: Replicas) -> None:
+async def given_back_once(replicas: Replicas, winners: Sequence[str]) -> None:
     """
-    All sixty orders are given up, each three times at once: twenty uses come back, for others.
+    Half of the orders that have a use are given up, each three times at once, and half of the uses
+    come back; then all are, and others may have them.
     """
-    released = await asyncio.gather(*(replicas.releases(ORDERS, first=at) for at in range(3)))
+    half = winners[::2]
+
+    released = await asyncio.gather(*(replicas.releases(half, first=at) for at in range(3)))
 
     assert {answer.status_code for answers in released for answer in answers} == {200}
     for same in zip(*released, strict=True):
         assert len({answer.text for answer in same}) == 1
+    assert await replicas.uses("FIRST20") == USES - len(half)
+    await replicas.releases(ORDERS)
     assert await replicas.uses("FIRST20") == 0
     late = await replicas.quotes(ORDERS, "FIRST20", first=2)
     assert {answer.status_code for answer in late} == {409}
