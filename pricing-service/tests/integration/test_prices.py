@@ -111,6 +111,20 @@ async def test_a_sale_lies_on_top_for_its_time(pricing: RunningPricing) -> None:
     assert told[1]["validUntil"] == "2026-01-01T14:00:00Z"
 
 
+async def test_a_sale_ends_early(pricing: RunningPricing) -> None:
+    """
+    By a new one that begins now and ends soon; the one before it does not come back.
+    """
+    await pricing.set_price("TEST-001", "50", priceType="SALE")
+    pricing.clock.advance(1)
+    await pricing.set_price("TEST-001", "50", priceType="SALE", validUntil="2026-01-01T12:00:02Z")
+    during = (await pricing.price("TEST-001")).json()
+    pricing.clock.advance(1)
+
+    assert during["basePrice"] == "50.00"
+    assert (await pricing.price("TEST-001")).json() == TEST_001
+
+
 async def test_a_price_that_is_planned_waits(pricing: RunningPricing) -> None:
     """
     A price for later changes nothing now, and one that is set before it ends where it begins.
