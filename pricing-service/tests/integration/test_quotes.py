@@ -7,6 +7,8 @@ from pydantic import JsonValue
 
 from pricing.money import max_amount
 from pricing.prices.models import NewPrice
+from pricing.quotes.repository import BATCH
+from pricing.tables import quotes
 from pricing.wiring import build_services
 from servicekit.testing.clock import FakeClock
 
@@ -219,21 +221,30 @@ async def test_the_largest_order_is_exact(seeded_url: str, pricing: RunningPrici
 async def test_old_quotes_are_forgotten(seeded_url: str, clock: FakeClock) -> None:
     """
     Days after they have run out, with what is known of their orders, more of them than one
-    transaction takes; what is newer stays.
+    transaction takes; what is newer stays, and an order holds the uses that it has claimed.
     """
-    settings = settings_for(seeded_url, quote_retention_days=1, maintenance_interval_seconds=1)
+    settings = settings_for(seeded_url, quote_retention_days=1)
     async with running_pricing(settings, clock) as pricing:
-        old = (await pricing.quote({"TEST-001": 1}, order_id="order-1")).json()["quoteId"]
+        await pricing.put_discount("LIMITED", TWENTY, useLimit=5)
+        old = (await pricing.quote({"TEST-001": 1}, ["LIMITED"], "order-1")).json()
         await pricing.release("order-2")
-        clock.advance(86_400)
-        new = (await pricing.quote({"TEST-001": 1}, order_id="order-3")).json()["quoteId"]
         services = build_services(settings, now=clock.now)
+        many = {"answer": "{}", "valid_until": clock.now()}
+        async with services.database.write() as connection:
+            rows = [{"id": str(number), **many} for number in range(BATCH)]
+            await connection.execute(quotes.insert(), rows)
+        clock.advance(86_400)
+        new = (await pricing.quote({"TEST-001": 1}, order_id="order-3")).json()
         kept = await services.quotes.forget_old()
         clock.advance(901)
         forgotten = await services.quotes.forget_old()
         await services.database.aclose()
 
-        assert (kept, forgotten) == (0, 3)
-        assert (await pricing.stored(old)).status_code == 404
-        assert (await pricing.stored(new)).status_code == 200
+        # The order's quote, both orders, and those that were made here.
+        assert (kept, forgotten) == (0, 3 + BATCH)
+        assert (await pricing.stored(old["quoteId"])).status_code == 404
+        assert (await pricing.stored(new["quoteId"])).status_code == 200
         assert (await pricing.quote({"TEST-001": 1}, order_id="order-2")).status_code == 200
+        again = await pricing.quote({"TEST-001": 1}, ["LIMITED"], "order-1")
+        assert again.json()["quoteId"] != old["quoteId"]
+        assert (await pricing.discount("LIMITED"))["uses"] == 1
