@@ -1,5 +1,7 @@
 """
 What cannot be right is refused by a clear 4xx, and leaves the database as it was.
+
+The file is long so that the tables stand beside what they are held to.
 """
 
 import itertools

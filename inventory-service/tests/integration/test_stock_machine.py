@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from inventory_app import RESERVATION_S, RunningInventory, running_inventory, settings_for
-from stock_model import EXPIRED, Answer, Movement, StockModel
+from stock_model import Answer, Movement, StockModel, comparable
 
 from servicekit.testing.clock import FakeClock
 
@@ -83,15 +83,6 @@ def test_any_calls_in_any_order_agree_with_the_model(migrated_url: str) -> None:
                 super().__init__(world)
 
         run_state_machine_as_test(MachineInThisWorld, settings=SETTINGS)
-
-
-def comparable(ledger: list[Movement]) -> list[Movement]:
-    """
-    The ledger with reservations that expired one after the other sorted: one sweep may meet them in
-    any order.
-    """
-    runs = itertools.groupby(ledger, key=lambda movement: movement.kind == EXPIRED)
-    return [one for expired, run in runs for one in (sorted(run) if expired else run)]
 
 
 class StockMachine(RuleBasedStateMachine):

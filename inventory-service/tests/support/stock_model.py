@@ -1,10 +1,11 @@
 """
 What stock is meant to do, in a few plain dictionaries: no database, no concurrency, no cleverness.
 
-The state machine does everything twice, here and in the service, and compares. It is written from
-the contract in the README, not from the service's code.
+The state machine does everything twice, here and in the service, and compares. It is written
+from the contract, not from the service's code.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,6 +24,15 @@ class Movement(NamedTuple):
     stock_change: int
     reserved_change: int
     order: str | None
+
+
+def comparable(ledger: list[Movement]) -> list[Movement]:
+    """
+    The ledger with reservations that expired one after the other sorted: one sweep may meet them in
+    any order.
+    """
+    runs = itertools.groupby(ledger, key=lambda movement: movement.kind == EXPIRED)
+    return [one for expired, run in runs for one in (sorted(run) if expired else run)]
 
 
 @dataclass
