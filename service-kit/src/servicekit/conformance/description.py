@@ -156,9 +156,11 @@ class Description:
 
     def methods_at(self, path: str) -> set[str]:
         """
-        The methods that are described for the address ``path``.
+        The methods that are described for the address ``path``. One that is described by itself
+        comes before those with parameters, as OpenAPI has it.
         """
-        return {o.method for o in self.operations if _matches(o.template, path)}
+        exact = {o.method for o in self.operations if o.template == path}
+        return exact or {o.method for o in self.operations if _matches(o.template, path)}
 
     def resolve(self, value: JsonValue) -> JsonObject:
         """

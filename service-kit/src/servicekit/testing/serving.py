@@ -35,7 +35,8 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
     """
     Serve ``app`` on a free port of the loopback, in the running loop; yields its base URL.
     """
-    with socket.socket() as listener:
+    # With its protocol named: without, asyncio leaves TCP_NODELAY off, at 40 ms an answer.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         server = _Server(
             uvicorn.Config(
