@@ -125,5 +125,5 @@ def _found(pattern: str, text: str) -> str:
 
 
 def _milliseconds(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]  # wrk's own form
+    number, unit = _found(r"^([\d.]+)[a-z]+$", text), _found(r"^[\d.]+(us|ms|s|m)$", text)
     return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[unit]

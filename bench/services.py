@@ -30,13 +30,14 @@ SECRET = "a secret of the benchmark, long enough for HS256"
 IDS = [f"TEST-{n:03}" for n in range(1, 101)]
 #: The demo's products; those beyond are made here.
 SEEDED = 60
-#: Each request is an order of its own, and takes the next product in turn.
+#: Each request is an order of its own, and takes the next of so many products in turn.
 _WRITES = """
 local run, count = "%(run)s", 0
 local headers = {["Content-Type"] = "application/json", ["Authorization"] = "Bearer %(token)s"}
 function request()
   count = count + 1
-  local body = string.format('%(body)s', string.format("TEST-%%03d", count %% 60 + 1), run .. "-" .. count)
+  local product = string.format("TEST-%%03d", count %% %(products)d + 1)
+  local body = string.format('%(body)s', product, run .. "-" .. count)
   return wrk.format("POST", nil, headers, body)
 end
 """
@@ -45,16 +46,26 @@ JsonObject = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """
+    What is asked for; ``body`` takes a product's id and an order's.
+    """
+
+    question: str
+    path: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """
-    A service and what it is asked: name of the question -> path; for the write also the body,
-    with a product's id and an order's to be filled in.
+    A service and what it is asked: name of the question -> path.
     """
 
     package: str
     permissions: tuple[str, ...]
     reads: Mapping[str, str]
-    write: tuple[str, str, str]
+    write: Write
 
 
 INVENTORY = Subject(
@@ -64,7 +75,7 @@ INVENTORY = Subject(
         "one product": "/api/v1/products/TEST-001",
         "100 products by ids": f"/api/v1/products?ids={','.join(IDS)}",
     },
-    write=(
+    write=Write(
         "a reservation",
         "/api/v1/stock/reserve",
         '{"productId":"%s","quantity":1,"orderId":"%s"}',
@@ -77,7 +88,7 @@ PRICING = Subject(
         "one price": "/api/v1/prices/TEST-001",
         "100 prices by ids": f"/api/v1/prices?ids={','.join(IDS)}",
     },
-    write=(
+    write=Write(
         "a quote for an order",
         "/api/v1/prices/quote",
         '{"items":[{"productId":"%s","quantity":2}],"discountCodes":["SUMMER20"],"orderId":"%s"}',
@@ -184,15 +195,13 @@ def measured(subject: Subject, prepare: Callable[[Api], None]) -> dict[str, floa
 
 def _rounds(subject: Subject, api: Api, bare: str, database: str) -> dict[str, float]:
     seen: dict[str, list[Load]] = {}
-    question, path, body = subject.write
-    for number in range(ROUNDS):
-        run = f"{time.time_ns():x}-{number}"
-        script = _WRITES % {"run": run, "token": api.token, "body": body}
+    for _ in range(ROUNDS):
         seen.setdefault("a bare route", []).append(loaded(bare, seconds=SECONDS))
         for read, read_path in subject.reads.items():
             seen.setdefault(read, []).append(loaded(api.url + read_path, seconds=SECONDS))
-        write = loaded(api.url + path, seconds=SECONDS, script=script)
-        seen.setdefault(question, []).append(write)
+        for products, which in ((SEEDED, "of many products"), (1, "all of one product")):
+            name = f"{subject.write.question}, {which}"
+            seen.setdefault(name, []).append(_writes(subject.write, api, products))
     limit = _median(seen["a bare route"], lambda load: load.requests_per_s)
     figures: dict[str, float] = {}
     for name, loads in seen.items():
@@ -202,6 +211,12 @@ def _rounds(subject: Subject, api: Api, bare: str, database: str) -> dict[str, f
         figures[f"{database}: {name}, p50 ms"] = _median(loads, lambda load: load.p50_ms)
         figures[f"{database}: {name}, p99 ms"] = _median(loads, lambda load: load.p99_ms)
     return figures
+
+
+def _writes(write: Write, api: Api, products: int) -> Load:
+    run = f"{time.time_ns():x}"
+    told = {"run": run, "token": api.token, "body": write.body, "products": products}
+    return loaded(api.url + write.path, seconds=SECONDS, script=_WRITES % told)
 
 
 def _median(loads: list[Load], of: Callable[[Load], float]) -> float:

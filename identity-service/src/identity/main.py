@@ -13,8 +13,9 @@ from identity.passwords import HashCost
 from identity.settings import Settings
 from identity.tokens.routes import OPEN_PATHS, Grants, tokens_router
 from identity.users.routes import users_router
-from identity.wiring import Now, Services, build_services, utc_now
+from identity.wiring import Services, build_services
 from servicekit.app import create_service
+from servicekit.clock import Now, utc_now
 from servicekit.health import HealthCheck
 from servicekit.maintenance import Maintenance, Task
 from servicekit.telemetry import Telemetry

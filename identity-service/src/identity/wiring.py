@@ -2,10 +2,10 @@
 Builds the parts of this service from its settings, for the application and for the commands.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from identity.clients.service import ClientService
 from identity.derivation import Pseudonyms
@@ -22,17 +22,9 @@ from identity.users.service import UserService
 from identity.users.sign_in import SignIn
 from servicekit import migrations
 from servicekit.auth import TokenVerifier
+from servicekit.clock import Now, utc_now
 from servicekit.database import Database
 from servicekit.telemetry import Telemetry
-
-Now = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """
-    The time of day.
-    """
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +70,7 @@ def build_services(
     The parts, put together; nothing is opened yet.
     """
     events = AuthEvents(telemetry or Telemetry())
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        max_overflow=settings.database_max_overflow,
-        application_name=settings.service_name,
-    )
+    database = Database.configured(settings)
     hashing = PasswordHashing(
         hash_cost or settings.hash_cost,
         threads=settings.password_hash_threads,

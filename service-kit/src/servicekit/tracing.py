@@ -77,7 +77,7 @@ class Tracing:
         try:
             with correlation.correlated(_with_ids_of(span, ids)):
                 yield
-        except BaseException as error:
+        except BaseException as error:  # noted on the span, and raised on
             span.set_status(StatusCode.ERROR, type(error).__name__)
             raise
         finally:

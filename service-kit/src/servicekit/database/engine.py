@@ -5,7 +5,7 @@ A service's database: connections that are already inside a transaction.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -21,6 +21,10 @@ from servicekit.database.translation import (
 )
 from servicekit.database.urls import normalised_url
 from servicekit.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    # Settings check a database's address by what stands here.
+    from servicekit.settings import ServiceSettings
 
 T = TypeVar("T")
 
@@ -70,6 +74,18 @@ class Database:
             self._reader = postgresql.reading_engine(self._writer)
         event.listen(self._writer.sync_engine, "handle_error", translate)
         self._is_closed = False
+
+    @classmethod
+    def configured(cls, settings: "ServiceSettings") -> Self:
+        """
+        The database that ``settings`` name.
+        """
+        return cls(
+            settings.database_url,
+            pool_size=settings.database_pool_size,
+            max_overflow=settings.database_max_overflow,
+            application_name=settings.service_name,
+        )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

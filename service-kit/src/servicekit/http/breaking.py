@@ -39,7 +39,7 @@ class Breaking(Layer):
         began_at = self._clock()
         try:
             response = await self._inner.handle_async_request(request)
-        except BaseException as error:
+        except BaseException as error:  # judged by the breaker, and raised on
             if self._speaks_against_upstream(error, call_of(request), began_at):
                 self._breaker.failed(ticket, type(error).__name__)
             else:

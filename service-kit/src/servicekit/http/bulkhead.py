@@ -54,7 +54,7 @@ class Bulkhead(Layer):
         try:
             async with asyncio.timeout(max(0.0, call.left_s(self._clock()))):
                 await turn
-        except BaseException as reason:
+        except BaseException as reason:  # cancelled, too: the place in the queue goes on
             self._leave_line(turn)
             if isinstance(reason, TimeoutError):
                 call.is_cut_short = True

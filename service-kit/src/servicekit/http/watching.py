@@ -37,7 +37,7 @@ def watched(observer: Observer, call: Call, clock: Callable[[], float]) -> Itera
     outcome = CallOutcome.OK
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # told to the observer, and raised on
         outcome = _OUTCOMES.get(type(error), CallOutcome.ERROR)
         raise
     finally:

@@ -33,7 +33,7 @@ class ErrorBoundaryMiddleware:
             await self._app(scope, receive, send)
         except ClientGone:
             log.info("request.client_gone")
-        except Exception as error:
+        except Exception as error:  # the outermost handler: whatever it is, it is rendered here
             ours = as_storefront_error(error, Request(scope))
             if isinstance(error, StorefrontError):
                 tell_operators(ours, error)

@@ -77,7 +77,7 @@ def _start(orders: Orders) -> "subprocess.Popen[bytes]":
             extra_groups=None if orders["user"] is None else [],
             start_new_session=True,
             # Safe: this process has no other thread yet.
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # one thread, see above
         )
 
 
