@@ -8,7 +8,7 @@ import structlog
 
 from inventory.demo_products import DEMO_PRODUCTS, DemoProduct
 from inventory.errors import Taken
-from inventory.ledger.models import Origin
+from inventory.origin import Origin
 from inventory.products.models import NewProduct
 from inventory.products.service import ProductService
 

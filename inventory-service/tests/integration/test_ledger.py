@@ -9,7 +9,7 @@ from inventory_app import RESERVATION_S, RunningInventory, prepare, settings_for
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from inventory.ledger.models import Origin
+from inventory.origin import Origin
 from inventory.products.models import NewProduct
 from inventory.stock import repository
 from inventory.stock.models import COMMIT, Wanted

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inventory.ledger import repository as ledger
-from inventory.ledger.models import Origin
+from inventory.origin import Origin
 from inventory.products import repository as products
 from inventory.products.models import Search
 from inventory.stock import repository as stock

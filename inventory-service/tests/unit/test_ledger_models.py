@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.ledger.models import Amounts, Kind, Origin, Posting, made
+from inventory.ledger.models import Amounts, Kind, Posting, made
+from inventory.origin import Origin
 from inventory.products.models import Description, NewProduct, folded
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inventory.demo_products import DEMO_PRODUCTS, DemoProduct
-from inventory.pictures import picture
+from inventory.products.pictures import picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 CATEGORIES = sorted({one.category for one in DEMO_PRODUCTS})

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from inventory.origin import Origin
+
 #: Bounds of one movement and of one product: sums of them stay within 64 bits.
 MAX_QUANTITY: Final = 1_000_000
 MAX_STOCK_LEVEL: Final = 1_000_000_000
@@ -38,16 +40,6 @@ _EFFECTS: Final[dict[Kind, tuple[int, int]]] = {
     Kind.COMMITTED: (-1, -1),
     Kind.RETURNED: (+1, 0),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """
-    Who or what caused a movement, and in which request.
-    """
-
-    who: str
-    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

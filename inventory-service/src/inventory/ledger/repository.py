@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from inventory.ledger.models import Amounts, Movement, Origin, Posting, made
+from inventory.ledger.models import Amounts, Movement, Posting, made
+from inventory.origin import Origin
 from inventory.shapes import Item, Page, Shape
 from inventory.tables import products, stock_movements, stock_reservations
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from inventory.ledger.schemas import MovementsAnswer
 from inventory.ledger.service import LedgerService
-from inventory.routing import CATALOG_READ, ProductId, page_answer
+from inventory.web import CATALOG_READ, ProductId, page_answer
 from servicekit.errors import NotFound
 from servicekit.openapi import error_responses
 from servicekit.schemas import PageNumber, PageSize

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import filterfalse
 from typing import Literal
 
-#: Ids that people use, such as TEST-001.
-ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 MAX_IDS = 200
 _NAME_KEY_LENGTH = 200
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from inventory.errors import AdjustmentRefused, OtherAdjustment, Taken, UnitsReserved
 from inventory.ledger.schemas import MovementAnswer
-from inventory.pictures import picture
 from inventory.products.models import Search, Sort
+from inventory.products.pictures import picture
 from inventory.products.schemas import (
     AdjustmentBody,
     CategoriesAnswer,
@@ -20,7 +20,8 @@ from inventory.products.schemas import (
     ids_of,
 )
 from inventory.products.service import ProductService
-from inventory.routing import (
+from inventory.shapes import Page
+from inventory.web import (
     CATALOG_READ,
     CATALOG_WRITE,
     ProductId,
@@ -28,7 +29,6 @@ from inventory.routing import (
     origin,
     page_answer,
 )
-from inventory.shapes import Page
 from servicekit.auth import PUBLIC
 from servicekit.errors import InvalidRequest, NotFound, Problem
 from servicekit.openapi import error_responses

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from inventory.ledger.models import MAX_STOCK_LEVEL
+from inventory.product_ids import ID_PATTERN
 from inventory.products.models import (
-    ID_PATTERN,
     MAX_IDS,
     Adjustment,
     NewProduct,

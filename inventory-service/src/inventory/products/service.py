@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from inventory.errors import AdjustmentRefused, OtherAdjustment, UnitsReserved
 from inventory.events import StockEvents
 from inventory.ledger import repository as ledger
-from inventory.ledger.models import MAX_STOCK_LEVEL, Amounts, Kind, Origin, Posting
+from inventory.ledger.models import MAX_STOCK_LEVEL, Amounts, Kind, Posting
+from inventory.origin import Origin
 from inventory.products import repository
 from inventory.products.models import (
     Adjustment,

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from inventory.errors import OrderConflict, OutOfStock, Shortage
-from inventory.routing import answer, origin
 from inventory.stock.models import COMMIT, RELEASE, RETURN, Deed
 from inventory.stock.schemas import (
     OrderBody,
@@ -21,6 +20,7 @@ from inventory.stock.schemas import (
     reservations_item,
 )
 from inventory.stock.service import StockService
+from inventory.web import answer, origin
 from servicekit.auth import requires
 from servicekit.errors import NotFound
 from servicekit.openapi import error_responses

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Self
 from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from inventory.ledger.models import MAX_QUANTITY
-from inventory.products.models import ID_PATTERN
+from inventory.product_ids import ID_PATTERN
 from inventory.shapes import Item
 from inventory.stock.models import Reservation, Status, Wanted
 from servicekit.schemas import AnswerModel, RequestModel, Whole

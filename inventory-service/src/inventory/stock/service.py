@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from inventory.errors import OrderConflict
 from inventory.events import StockEvents
 from inventory.ledger import repository as ledger
-from inventory.ledger.models import Kind, Origin
+from inventory.ledger.models import Kind
+from inventory.origin import Origin
 from inventory.stock import repository
 from inventory.stock.models import (
     EXPIRE,

@@ -7,8 +7,8 @@ from typing import Annotated
 import orjson
 from fastapi import Path, Response
 
-from inventory.ledger.models import Origin
-from inventory.products.models import ID_PATTERN
+from inventory.origin import Origin
+from inventory.product_ids import ID_PATTERN
 from inventory.shapes import Item, Page
 from servicekit import correlation
 from servicekit.auth import current_principal, requires
