@@ -256,7 +256,7 @@ async def test_quotes_and_the_past_are_read_from_the_database(
     calculation = await cached.calculate("TEST-001")
     at = await cached.price("TEST-001", at=cached.clock.now().isoformat())
 
-    assert quote.json()["total"] == NEW
+    assert quote.json()["finalPrice"] == NEW
     assert calculation.json()["finalPrice"] == NEW
     assert at.json()["basePrice"] == NEW
     assert await price(cached) == OLD

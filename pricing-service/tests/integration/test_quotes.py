@@ -12,6 +12,7 @@ from pricing.tables import quotes
 from pricing.wiring import build_services
 from servicekit.testing.clock import FakeClock
 
+SUMS = ("subtotal", "discount", "tax", "finalPrice", "currency")
 TWENTY: dict[str, JsonValue] = {"type": "PERCENTAGE", "percent": "20"}
 
 
@@ -47,7 +48,7 @@ async def test_a_quote_of_several_lines(pricing: RunningPricing) -> None:
     assert book == {
         "productId": "TEST-021",
         "quantity": 2,
-        "unitPrice": "16.99",
+        "basePrice": "16.99",
         "subtotal": "33.98",
         "discounts": [
             {"code": "BOOKS15", "amount": "5.10", "description": "15 % off books"},
@@ -56,19 +57,23 @@ async def test_a_quote_of_several_lines(pricing: RunningPricing) -> None:
         "discount": "10.88",
         "taxRate": "0.07",
         "tax": "1.62",
-        "total": "24.72",
+        "finalPrice": "24.72",
     }
     # The earbuds: 79.00 - 20 % (15.80) = 63.20, untaxed.
-    assert (earbuds["discount"], earbuds["taxRate"], earbuds["total"]) == ("15.80", "0", "63.20")
+    assert (earbuds["discount"], earbuds["taxRate"], earbuds["finalPrice"]) == (
+        "15.80",
+        "0",
+        "63.20",
+    )
     assert [(one["code"], one["amount"]) for one in quote["discounts"]] == [
         ("BOOKS15", "5.10"),
         ("SUMMER20", "21.58"),
     ]
-    assert {key: quote[key] for key in ("subtotal", "discount", "tax", "total", "currency")} == {
+    assert {key: quote[key] for key in SUMS} == {
         "subtotal": "112.98",
         "discount": "26.68",
         "tax": "1.62",
-        "total": "87.92",
+        "finalPrice": "87.92",
         "currency": "USD",
     }
     assert quote["validUntil"] == "2026-01-01T12:15:00Z"
@@ -197,11 +202,11 @@ async def test_a_quote_takes_the_price_of_its_moment(pricing: RunningPricing) ->
     A sale counts in quotes too, from the moment at which it begins.
     """
     await pricing.set_price("TEST-001", "50", priceType="SALE", validFrom="2026-01-01T12:00:01Z")
-    before = (await pricing.quote({"TEST-001": 1})).json()["total"]
+    before = (await pricing.quote({"TEST-001": 1})).json()["finalPrice"]
     pricing.clock.advance(1)
 
     assert before == "79.00"
-    assert (await pricing.quote({"TEST-001": 1})).json()["total"] == "50.00"
+    assert (await pricing.quote({"TEST-001": 1})).json()["finalPrice"] == "50.00"
 
 
 async def test_the_largest_order_is_exact(seeded_url: str, pricing: RunningPricing) -> None:
@@ -215,7 +220,7 @@ async def test_the_largest_order_is_exact(seeded_url: str, pricing: RunningPrici
     await services.database.aclose()
     answer = await pricing.quote(items)
 
-    assert answer.json()["total"] == "10000000000000000.00"
+    assert answer.json()["finalPrice"] == "10000000000000000.00"
 
 
 async def test_old_quotes_are_forgotten(seeded_url: str, clock: FakeClock) -> None:

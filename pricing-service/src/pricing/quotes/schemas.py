@@ -33,12 +33,12 @@ _SUMS: Final[dict[str, JsonValue]] = {
     "subtotal": "39.98",
     "discount": "8.00",
     "tax": "0.00",
-    "total": "31.98",
+    "finalPrice": "31.98",
 }
 _LINE: Final[dict[str, JsonValue]] = {
     "productId": "TEST-001",
     "quantity": 2,
-    "unitPrice": "19.99",
+    "basePrice": "19.99",
     "discounts": [_DISCOUNT],
     "taxRate": "0",
     **_SUMS,
@@ -162,18 +162,18 @@ class CalculationResponse(AnswerModel):
 
 class LineResponse(AnswerModel):
     """
-    What a line costs: ``subtotal`` less ``discount`` plus ``tax`` is ``total``.
+    What a line costs: ``subtotal`` less ``discount`` plus ``tax`` is ``finalPrice``.
     """
 
     product_id: ProductId
     quantity: int
-    unit_price: Decimals
+    base_price: Decimals
     subtotal: Decimals
     discounts: list[AppliedDiscountResponse]
     discount: Decimals
     tax_rate: Annotated[Decimals, Field(description="As a part of one")]
     tax: Decimals
-    total: Decimals
+    final_price: Decimals
 
 
 class QuoteResponse(AnswerModel):
@@ -204,7 +204,7 @@ class QuoteResponse(AnswerModel):
     subtotal: Decimals
     discount: Decimals
     tax: Decimals
-    total: Decimals
+    final_price: Decimals
 
 
 class ReleaseResponse(AnswerModel):

@@ -62,13 +62,13 @@ def _line(line: PricedLine, currency: str) -> dict[str, object]:
     return {
         "productId": line.product_id,
         "quantity": line.quantity,
-        "unitPrice": format_amount(line.unit_price, currency),
+        "basePrice": format_amount(line.unit_price, currency),
         "subtotal": format_amount(line.subtotal, currency),
         "discounts": _discounts(line.discounts, currency),
         "discount": format_amount(line.discount, currency),
         "taxRate": _rate(line.tax_rate),
         "tax": format_amount(line.tax, currency),
-        "total": format_amount(line.total, currency),
+        "finalPrice": format_amount(line.total, currency),
     }
 
 
@@ -88,7 +88,7 @@ def _sums(order: PricedOrder, currency: str) -> dict[str, str]:
         "subtotal": format_amount(order.subtotal, currency),
         "discount": format_amount(order.discount, currency),
         "tax": format_amount(order.tax, currency),
-        "total": format_amount(order.total, currency),
+        "finalPrice": format_amount(order.total, currency),
     }
 
 
