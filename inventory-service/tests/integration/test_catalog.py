@@ -9,8 +9,8 @@ import pytest
 from inventory_app import RunningInventory
 from pydantic import TypeAdapter
 
-from inventory.ledger.schemas import MovementsAnswer
-from inventory.products.schemas import CategoriesAnswer, ProductAnswer, ProductsAnswer
+from inventory.ledger.schemas import MovementsResponse
+from inventory.products.schemas import CategoriesResponse, ProductResponse, ProductsResponse
 
 
 async def found(shop: RunningInventory, **query: object) -> list[str]:
@@ -222,12 +222,12 @@ async def test_what_is_sent_is_what_is_described(shop: RunningInventory) -> None
     """
     await shop.reserve("o-1", "TEST-002", 3)
     for client, path, model in (
-        (shop.public, "/products/TEST-002", ProductAnswer),
-        (shop.public, "/products?size=200", ProductsAnswer),
-        (shop.public, "/products?ids=TEST-002", ProductsAnswer),
-        (shop.public, "/categories", CategoriesAnswer),
-        (shop.merchant, "/stock/low", ProductsAnswer),
-        (shop.merchant, "/products/TEST-002/movements", MovementsAnswer),
+        (shop.public, "/products/TEST-002", ProductResponse),
+        (shop.public, "/products?size=200", ProductsResponse),
+        (shop.public, "/products?ids=TEST-002", ProductsResponse),
+        (shop.public, "/categories", CategoriesResponse),
+        (shop.merchant, "/stock/low", ProductsResponse),
+        (shop.merchant, "/products/TEST-002/movements", MovementsResponse),
     ):
         sent = await client.get(path)
         adapter = TypeAdapter[Any](model)

@@ -21,18 +21,22 @@ async def test_migrations_make_the_tables(database_url: str) -> None:
 
 async def test_every_route_is_described(sqlite_url: str) -> None:
     """
-    Each route has a summary, each of its errors an example, each good answer a model.
+    Each route has a summary, each of its errors an example, each body and good answer a model that
+    is called a request or a response.
     """
     paths = create_app(settings_for(sqlite_url)).openapi()["paths"]
 
     for path, operations in paths.items():
         for operation in operations.values():
             assert operation["summary"], path
+            taken = operation.get("requestBody", {"content": {}})["content"]
+            assert all(one["schema"]["$ref"].endswith("Request") for one in taken.values()), path
             for status, response in operation["responses"].items():
                 if status.startswith("4"):
                     assert response["content"]["application/json"]["examples"], (path, status)
                 elif status != "204" and path.startswith("/api/v1"):
-                    assert response["content"]["application/json"]["schema"]["$ref"], path
+                    given = response["content"]["application/json"]["schema"]["$ref"]
+                    assert given.endswith("Response"), path
 
 
 async def test_repeats_answer_what_is_described(inventory: RunningInventory) -> None:
@@ -45,10 +49,10 @@ async def test_repeats_answer_what_is_described(inventory: RunningInventory) -> 
     changed = await inventory.change("commit", orderId="o-1")
     listed = await inventory.service.get("/stock/reservations", params={"orderId": "o-1"})
 
-    _check(schemas["schemas"], "ReservationAnswer", single.json())
+    _check(schemas["schemas"], "ReservationResponse", single.json())
     for answer in (changed, listed):
-        _check(schemas["schemas"], "ReservationsAnswer", answer.json())
-        _check(schemas["schemas"], "ReservationAnswer", answer.json()["reservations"][0])
+        _check(schemas["schemas"], "ReservationsResponse", answer.json())
+        _check(schemas["schemas"], "ReservationResponse", answer.json()["reservations"][0])
 
 
 def _check(schemas: dict[str, Any], name: str, sent: dict[str, Any]) -> None:

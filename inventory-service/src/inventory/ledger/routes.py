@@ -4,7 +4,7 @@
 
 from fastapi import APIRouter, Response
 
-from inventory.ledger.schemas import MovementsAnswer
+from inventory.ledger.schemas import MovementsResponse
 from inventory.ledger.service import LedgerService
 from inventory.web import CATALOG_READ, ProductId, page_answer
 from servicekit.errors import NotFound
@@ -21,7 +21,7 @@ def ledger_router(prefix: str, ledger: LedgerService) -> APIRouter:
     @router.get(
         "/products/{product_id}/movements",
         summary="What moved of a product, the newest first",
-        response_model=MovementsAnswer,
+        response_model=MovementsResponse,
         responses=error_responses(NotFound("product", "TEST-001")),
     )
     async def movements(

@@ -27,7 +27,7 @@ EXAMPLE_MOVEMENT: dict[str, JsonValue] = {
 }
 
 
-class MovementAnswer(AnswerModel):
+class MovementResponse(AnswerModel):
     """
     A change of a product's amounts, and the amounts after it. It is never changed or deleted.
     """
@@ -50,7 +50,7 @@ class MovementAnswer(AnswerModel):
     at: datetime
 
 
-class MovementsAnswer(PageOf[MovementAnswer]):
+class MovementsResponse(PageOf[MovementResponse]):
     """
     One page of a product's movements.
     """

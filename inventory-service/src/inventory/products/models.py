@@ -92,7 +92,7 @@ class Search:
 
     category: str | None = None
     q: str | None = None
-    in_stock: bool = False
+    is_in_stock: bool = False
     sort: Sort = "id"
 
 

@@ -173,7 +173,7 @@ def _matching(search: Search) -> Select[Any]:
         matching = matching.where(table.c.category == search.category)
     if search.q:
         matching = matching.where(table.c.search_key.contains(folded(search.q), autoescape=True))
-    if search.in_stock:
+    if search.is_in_stock:
         matching = matching.where(_AVAILABLE > 0)
     return matching
 

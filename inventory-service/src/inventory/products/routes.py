@@ -7,16 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from inventory.errors import AdjustmentRefused, OtherAdjustment, Taken, UnitsReserved
-from inventory.ledger.schemas import MovementAnswer
+from inventory.ledger.schemas import MovementResponse
 from inventory.products.models import Search, Sort
 from inventory.products.pictures import picture
 from inventory.products.schemas import (
-    AdjustmentBody,
-    CategoriesAnswer,
-    NewProductBody,
-    ProductAnswer,
-    ProductPatch,
-    ProductsAnswer,
+    AdjustmentRequest,
+    CategoriesResponse,
+    NewProductRequest,
+    ProductPatchRequest,
+    ProductResponse,
+    ProductsResponse,
     ids_of,
 )
 from inventory.products.service import ProductService
@@ -110,7 +110,7 @@ def _add_reads(router: APIRouter, products: ProductService) -> None:
         "/products",
         summary="Products, by page or by their ids",
         dependencies=[PUBLIC],
-        response_model=ProductsAnswer,
+        response_model=ProductsResponse,
     )
     async def page(  # noqa: PLR0917  # FastAPI passes all of them by name
         request: Request,
@@ -119,13 +119,13 @@ def _add_reads(router: APIRouter, products: ProductService) -> None:
         category: Category = None,
         q: SearchText = None,
         sort: Sort = "id",
-        in_stock: InStock = False,  # noqa: FBT002  # as above
+        is_in_stock: InStock = False,  # noqa: FBT002  # as above
         ids: Ids = None,
     ) -> Response:
         if ids is not None:
             _check_alone(request)
             return await _some(products, ids_of(ids))
-        search = Search(category=category, q=q, sort=sort, in_stock=in_stock)
+        search = Search(category=category, q=q, sort=sort, is_in_stock=is_in_stock)
         found = await products.page(search, number=page, size=size)
         return page_answer(found, number=page, size=size)
 
@@ -133,7 +133,7 @@ def _add_reads(router: APIRouter, products: ProductService) -> None:
         "/products/{product_id}",
         summary="A product",
         dependencies=[PUBLIC],
-        response_model=ProductAnswer,
+        response_model=ProductResponse,
         responses=error_responses(_MISSING),
     )
     async def get(product_id: ProductId) -> Response:
@@ -143,7 +143,7 @@ def _add_reads(router: APIRouter, products: ProductService) -> None:
         "/categories",
         summary="The categories, and how many products are in each",
         dependencies=[PUBLIC],
-        response_model=CategoriesAnswer,
+        response_model=CategoriesResponse,
     )
     async def categories() -> Response:
         found = await products.categories()
@@ -155,7 +155,7 @@ def _add_low(router: APIRouter, products: ProductService, default_threshold: int
         "/stock/low",
         summary="Products of which few are available, the fewest first",
         dependencies=[CATALOG_READ],
-        response_model=ProductsAnswer,
+        response_model=ProductsResponse,
     )
     async def low(
         threshold: Threshold = None, page: PageNumber = 1, size: PageSize = 20
@@ -171,10 +171,10 @@ def _add_writes(router: APIRouter, products: ProductService) -> None:
         summary="Add a product",
         status_code=201,
         dependencies=[CATALOG_WRITE],
-        response_model=ProductAnswer,
+        response_model=ProductResponse,
         responses=error_responses(Taken("sku")),
     )
-    async def create(body: NewProductBody) -> Response:
+    async def create(body: NewProductRequest) -> Response:
         product = await products.create(body.new_product(), origin())
         location = f"{router.prefix}/products/{body.id}"
         return answer(product, status=201, location=location)
@@ -183,10 +183,10 @@ def _add_writes(router: APIRouter, products: ProductService) -> None:
         "/products/{product_id}",
         summary="Change a product",
         dependencies=[CATALOG_WRITE],
-        response_model=ProductAnswer,
+        response_model=ProductResponse,
         responses=error_responses(_MISSING, Taken("sku")),
     )
-    async def change(product_id: ProductId, body: ProductPatch) -> Response:
+    async def change(product_id: ProductId, body: ProductPatchRequest) -> Response:
         return answer(await products.change(product_id, body.change(), origin()))
 
     @router.delete(
@@ -206,10 +206,10 @@ def _add_adjustments(router: APIRouter, products: ProductService) -> None:
         summary="Count more or fewer units; each adjustmentId once",
         status_code=201,
         dependencies=[CATALOG_WRITE],
-        response_model=MovementAnswer,
+        response_model=MovementResponse,
         responses=error_responses(_MISSING, _REFUSED, OtherAdjustment("stocktaking-2026-07")),
     )
-    async def adjust(product_id: ProductId, body: AdjustmentBody) -> Response:
+    async def adjust(product_id: ProductId, body: AdjustmentRequest) -> Response:
         movement = await products.adjust(product_id, body.adjustment(), origin())
         return answer(movement, status=201)
 

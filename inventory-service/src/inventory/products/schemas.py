@@ -58,7 +58,7 @@ def _not_zero(change: int) -> int:
     return change
 
 
-class NewProductBody(RequestModel):
+class NewProductRequest(RequestModel):
     """
     A product to be. Without a SKU its id is the SKU; without an address, a picture is drawn.
     """
@@ -78,7 +78,7 @@ class NewProductBody(RequestModel):
         return NewProduct(**self.model_dump())
 
 
-class ProductPatch(RequestModel):
+class ProductPatchRequest(RequestModel):
     """
     What is changed; what is left out stays. Stock levels change by adjustments.
     """
@@ -96,7 +96,7 @@ class ProductPatch(RequestModel):
         return ProductChange(**self.model_dump())
 
 
-class AdjustmentBody(RequestModel):
+class AdjustmentRequest(RequestModel):
     """
     So many units more or less. The same ``adjustmentId`` counts once for each product.
     """
@@ -119,7 +119,7 @@ class AdjustmentBody(RequestModel):
         return Adjustment(id=self.adjustment_id, change=self.change, reason=self.reason)
 
 
-class ProductAnswer(AnswerModel):
+class ProductResponse(AnswerModel):
     """
     A product and its stock: ``available`` is what can be reserved, ``stockLevel - reserved``.
     ``updatedAt`` moves with the stock, too.
@@ -139,7 +139,7 @@ class ProductAnswer(AnswerModel):
     updated_at: datetime
 
 
-class ProductsAnswer(PageOf[ProductAnswer]):
+class ProductsResponse(PageOf[ProductResponse]):
     """
     One page of products.
     """
@@ -151,7 +151,7 @@ class ProductsAnswer(PageOf[ProductAnswer]):
     )
 
 
-class CategoryAnswer(AnswerModel):
+class CategoryResponse(AnswerModel):
     """
     A category, and how many products are in it.
     """
@@ -160,7 +160,7 @@ class CategoryAnswer(AnswerModel):
     count: int
 
 
-class CategoriesAnswer(AnswerModel):
+class CategoriesResponse(AnswerModel):
     """
     Every category.
     """
@@ -169,7 +169,7 @@ class CategoriesAnswer(AnswerModel):
         json_schema_extra={"examples": [{"items": [{"name": "electronics", "count": 10}]}]}
     )
 
-    items: list[CategoryAnswer]
+    items: list[CategoryResponse]
 
 
 def ids_of(given: str) -> list[str]:

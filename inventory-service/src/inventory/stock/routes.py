@@ -9,13 +9,13 @@ from fastapi import APIRouter, Path, Query, Response
 from inventory.errors import OrderConflict, OutOfStock, Shortage
 from inventory.stock.models import COMMIT, RELEASE, RETURN, Deed
 from inventory.stock.schemas import (
-    OrderBody,
     OrderId,
-    ReservationAnswer,
     ReservationId,
-    ReservationsAnswer,
-    ReserveBody,
-    TargetBody,
+    ReservationResponse,
+    ReservationsResponse,
+    ReserveOrderRequest,
+    ReserveRequest,
+    TargetRequest,
     reservation_item,
     reservations_item,
 )
@@ -74,10 +74,10 @@ def _add_reserve(router: APIRouter, stock: StockService) -> None:
         "/reserve",
         summary="Hold units of a product for an order",
         status_code=201,
-        response_model=ReservationAnswer,
+        response_model=ReservationResponse,
         responses=error_responses(_PRODUCT, OutOfStock(_SHORT, is_order=False), _RELEASED),
     )
-    async def reserve(body: ReserveBody) -> Response:
+    async def reserve(body: ReserveRequest) -> Response:
         reservation = await stock.reserve(body.order_id, body.wanted(), origin())
         location = f"{router.prefix}/reservations/{reservation.id}"
         return answer(reservation_item(reservation), status=201, location=location)
@@ -86,10 +86,10 @@ def _add_reserve(router: APIRouter, stock: StockService) -> None:
         "/reservations",
         summary="Hold all lines of an order, or none",
         status_code=201,
-        response_model=ReservationsAnswer,
+        response_model=ReservationsResponse,
         responses=error_responses(_PRODUCT, OutOfStock(_SHORT, is_order=True), _RELEASED),
     )
-    async def reserve_order(body: OrderBody) -> Response:
+    async def reserve_order(body: ReserveOrderRequest) -> Response:
         reservations = await stock.reserve_order(body.order_id, body.wanted(), origin())
         location = f"{router.prefix}/reservations?orderId={body.order_id}"
         content = reservations_item(body.order_id, reservations)
@@ -109,10 +109,10 @@ def _add_deed(
         f"/{path}",
         name=path,
         summary=summary,
-        response_model=ReservationsAnswer,
+        response_model=ReservationsResponse,
         responses=responses,
     )
-    async def change(body: TargetBody) -> Response:
+    async def change(body: TargetRequest) -> Response:
         if body.order_id:
             lines = await stock.change_order(deed, body.order_id, origin())
             return answer(reservations_item(body.order_id, lines))
@@ -124,7 +124,7 @@ def _add_reads(router: APIRouter, stock: StockService) -> None:
     @router.get(
         "/reservations",
         summary="The reservations of an order; none where nothing was ever reserved",
-        response_model=ReservationsAnswer,
+        response_model=ReservationsResponse,
     )
     async def of_order(order_id: Annotated[OrderId, Query(alias="orderId")]) -> Response:
         return answer(reservations_item(order_id, await stock.of_order(order_id)))
@@ -132,7 +132,7 @@ def _add_reads(router: APIRouter, stock: StockService) -> None:
     @router.get(
         "/reservations/{reservation_id}",
         summary="What became of a reservation",
-        response_model=ReservationAnswer,
+        response_model=ReservationResponse,
         responses=error_responses(_RESERVATION),
     )
     async def get(reservation_id: Annotated[ReservationId, Path()]) -> Response:

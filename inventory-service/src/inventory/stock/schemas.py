@@ -35,7 +35,7 @@ ReservationId = Annotated[
 ]
 
 
-class ItemBody(RequestModel):
+class ItemRequest(RequestModel):
     """
     So many units of a product.
     """
@@ -50,7 +50,7 @@ class ItemBody(RequestModel):
         return Wanted(self.product_id, self.quantity)
 
 
-class ReserveBody(ItemBody):
+class ReserveRequest(ItemRequest):
     """
     Units of one product for an order.
     """
@@ -58,17 +58,17 @@ class ReserveBody(ItemBody):
     order_id: OrderId
 
 
-class OrderBody(RequestModel):
+class ReserveOrderRequest(RequestModel):
     """
     All the lines of an order.
     """
 
     order_id: OrderId
-    items: Annotated[list[ItemBody], Field(min_length=1, max_length=MAX_ITEMS)]
+    items: Annotated[list[ItemRequest], Field(min_length=1, max_length=MAX_ITEMS)]
 
     @field_validator("items")
     @classmethod
-    def _each_product_once(cls, items: list[ItemBody]) -> list[ItemBody]:
+    def _each_product_once(cls, items: list[ItemRequest]) -> list[ItemRequest]:
         if len({item.product_id for item in items}) < len(items):
             raise ValueError("must name each product once")
         return items
@@ -80,7 +80,7 @@ class OrderBody(RequestModel):
         return [item.wanted() for item in self.items]
 
 
-class TargetBody(RequestModel):
+class TargetRequest(RequestModel):
     """
     One reservation, or all of an order.
     """
@@ -103,7 +103,7 @@ class TargetBody(RequestModel):
         return self
 
 
-class ReservationAnswer(AnswerModel):
+class ReservationResponse(AnswerModel):
     """
     Units that are held for an order, or were.
     """
@@ -118,7 +118,7 @@ class ReservationAnswer(AnswerModel):
     expires_at: datetime
 
 
-class ReservationsAnswer(AnswerModel):
+class ReservationsResponse(AnswerModel):
     """
     Reservations of an order.
     """
@@ -128,12 +128,12 @@ class ReservationsAnswer(AnswerModel):
     )
 
     order_id: str
-    reservations: list[ReservationAnswer]
+    reservations: list[ReservationResponse]
 
 
 def reservation_item(reservation: Reservation) -> Item:
     """
-    As ReservationAnswer describes it.
+    As ReservationResponse describes it.
     """
     return {
         "reservationId": reservation.id,
@@ -147,6 +147,6 @@ def reservation_item(reservation: Reservation) -> Item:
 
 def reservations_item(order_id: str, reservations: Sequence[Reservation]) -> Item:
     """
-    As ReservationsAnswer describes it.
+    As ReservationsResponse describes it.
     """
     return {"orderId": order_id, "reservations": [*map(reservation_item, reservations)]}
