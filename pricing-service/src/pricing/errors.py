@@ -17,7 +17,7 @@ A code that was never there and one that was removed are refused alike.
 from collections.abc import Sequence
 from typing import Literal
 
-from pricing.discounts.engine import DiscountsRefused, Reason, Refusal
+from pricing.refusals import Reason, Refusal
 from servicekit.errors import Conflict, InvalidRequest, NotFound
 
 _WHY: dict[Reason, str] = {
@@ -57,13 +57,6 @@ class InvalidDiscount(InvalidRequest):
         self.details["codes"] = [
             {"code": refusal.code, "reason": refusal.reason.value} for refusal in refusals
         ]
-
-    @classmethod
-    def of(cls, refused: DiscountsRefused) -> "InvalidDiscount":
-        """
-        What the engine refused, as an answer.
-        """
-        return cls(refused.refusals)
 
 
 class QuoteConflict(Conflict):

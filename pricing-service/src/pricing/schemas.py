@@ -2,7 +2,7 @@
 What the bodies and parameters of all capabilities have in common.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, Field
@@ -52,10 +52,3 @@ class ProductIdConvertor(Convertor[str]):
         As it is.
         """
         return value
-
-
-def example(body: dict[str, Any]) -> dict[str, Any]:
-    """
-    ``openapi_extra`` that shows a body to send.
-    """
-    return {"requestBody": {"content": {"application/json": {"example": body}}}}

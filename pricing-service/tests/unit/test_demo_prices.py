@@ -9,9 +9,10 @@ from decimal import Decimal
 import pytest
 
 from pricing.demo_prices import CURRENCIES, demo_discounts, demo_prices
-from pricing.discounts.engine import DiscountsRefused, Line, Reason, quote
+from pricing.discounts.engine import DiscountsRefused, Line, price_order
 from pricing.discounts.models import Percentage
 from pricing.prices.models import NewPrice, PriceType
+from pricing.refusals import Reason
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SHELVES = ("electronics", "home", "books", "clothing", "sports", "toys")
@@ -99,7 +100,9 @@ def test_what_the_codes_are_worth(code: str, total: str) -> None:
     """
     lines = [Line("A", 3, Decimal("20.00"), "books"), Line("B", 12, Decimal("10.00"), "toys")]
 
-    order = quote(lines, [CODES[code]], currency="USD", tax_rates={"default": Decimal(0)}, now=NOW)
+    order = price_order(
+        lines, [CODES[code]], currency="USD", tax_rates={"default": Decimal(0)}, now=NOW
+    )
 
     assert order.total == Decimal(total)
 
@@ -109,7 +112,7 @@ def refused(*codes: str, price: str = "24.99", now: datetime = NOW) -> dict[str,
     Why the demo's codes are refused for a toy at this price.
     """
     with pytest.raises(DiscountsRefused) as error:
-        quote(
+        price_order(
             [Line("A", 1, Decimal(price), "toys")],
             [CODES[code] for code in codes],
             currency="USD",

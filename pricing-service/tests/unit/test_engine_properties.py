@@ -12,7 +12,7 @@ from fractions import Fraction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pricing.discounts.engine import DiscountsRefused, Line, PricedOrder, quote
+from pricing.discounts.engine import DiscountsRefused, Line, PricedOrder, price_order
 from pricing.discounts.models import Discount, FixedAmount, Kind, Percentage, QuantityTiers, Tier
 from pricing.money import MAX_MINOR_UNITS, from_minor, minor_units, to_minor
 
@@ -96,7 +96,7 @@ def priced(lines: Sequence[Line], discounts: Sequence[Discount], currency: str) 
     """
     What the engine makes of it.
     """
-    return quote(lines, discounts, currency=currency, tax_rates=RATES, now=NOW)
+    return price_order(lines, discounts, currency=currency, tax_rates=RATES, now=NOW)
 
 
 @unhurried
@@ -247,7 +247,7 @@ def test_a_used_up_code_is_always_refused(
     lines, discounts, currency = order
     refused: set[str] = set()
     try:
-        quote(
+        price_order(
             lines,
             discounts,
             currency=currency,

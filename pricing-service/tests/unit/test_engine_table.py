@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from pricing.discounts.engine import DiscountsRefused, Line, PricedOrder, Reason, quote
+from pricing.discounts.engine import DiscountsRefused, Line, PricedOrder, price_order
 from pricing.discounts.models import (
     Discount,
     FixedAmount,
@@ -20,6 +20,7 @@ from pricing.discounts.models import (
     QuantityTiers,
     Tier,
 )
+from pricing.refusals import Reason
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -475,7 +476,7 @@ def priced(case: Case) -> PricedOrder:
     """
     What the engine makes of the case.
     """
-    return quote(
+    return price_order(
         [Line(name, pieces, Decimal(price), kind) for name, pieces, price, kind in case.lines],
         case.discounts,
         currency=case.currency,
@@ -529,7 +530,7 @@ def refusals(
     Each code that is refused, and why, in the order told.
     """
     try:
-        quote(
+        price_order(
             [Line(name, pieces, Decimal(price), kind) for name, pieces, price, kind in lines],
             discounts,
             currency=currency,

@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from pricing import errors
-from pricing.discounts.engine import Reason, Refusal
 from pricing.errors import InvalidDiscount
+from pricing.refusals import Reason, Refusal
 from pricing.settings import Settings
 from servicekit.errors import StorefrontError
 from servicekit.settings import example_env

@@ -19,7 +19,7 @@ The rules, by which every case can be computed by hand:
 7. Rounding is to the currency's minor unit, half up, in 3, 4 and 6 only. All else is exact, and
    the order's figures are sums of its lines'.
 
-Whether a code may be used, see ``eligibility.Reason``. A code that is not stackable must stand alone; the
+Whether a code may be used, see ``refusals.Reason``. A code that is not stackable must stand alone; the
 minimum order is measured on the subtotal of all lines, before any discount.
 """
 
@@ -28,16 +28,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from pricing.discounts.eligibility import (
-    Circumstances,
-    DiscountsRefused,
-    Reason,
-    Refusal,
-    faults_of,
-)
+from pricing.discounts.eligibility import Circumstances, DiscountsRefused, faults_of
 from pricing.discounts.models import Discount, FixedAmount, Kind, Percentage, QuantityTiers
 from pricing.discounts.order import AppliedDiscount, Line, PricedLine, PricedOrder
 from pricing.money import from_minor, rounded, to_minor
+from pricing.refusals import Reason, Refusal
 
 __all__ = [
     "DEFAULT_RATE",
@@ -46,9 +41,7 @@ __all__ = [
     "Line",
     "PricedLine",
     "PricedOrder",
-    "Reason",
-    "Refusal",
-    "quote",
+    "price_order",
 ]
 
 #: The key of the rate for categories that have none of their own.
@@ -59,7 +52,7 @@ _Taken = list[tuple[Discount, list[Decimal]]]
 _TURNS: Final[Mapping[type[Kind], int]] = {QuantityTiers: 0, Percentage: 1, FixedAmount: 2}
 
 
-def quote(
+def price_order(
     lines: Sequence[Line],
     discounts: Sequence[Discount],
     *,

@@ -15,7 +15,7 @@ from pricing.discounts.schemas import (
     DiscountTerms,
 )
 from pricing.discounts.service import DiscountService
-from pricing.schemas import example
+from pricing.routing import example
 from servicekit.auth import current_principal, requires
 from servicekit.errors import NotFound
 from servicekit.openapi import error_responses

@@ -19,7 +19,8 @@ from pricing.prices.schemas import (
     VersionsResponse,
 )
 from pricing.prices.service import PriceService
-from pricing.schemas import CurrencyInQuery, ProductIdConvertor, ProductIdInPath, example
+from pricing.routing import example, json_answer
+from pricing.schemas import CurrencyInQuery, ProductIdConvertor, ProductIdInPath
 from servicekit.auth import PUBLIC, current_principal, requires
 from servicekit.openapi import error_responses
 from servicekit.schemas import PageNumber, PageSize
@@ -60,7 +61,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
     )
     async def several(ids: Ids, at: At = None, currency: CurrencyInQuery = None) -> Response:
         product_ids = ids.split(",")
-        return _json(await prices.several(product_ids, currency or default_currency, at=at))
+        return json_answer(await prices.several(product_ids, currency or default_currency, at=at))
 
     @router.get(
         "/{product_id:product}",
@@ -72,7 +73,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
     async def one(
         product_id: ProductIdInPath, at: At = None, currency: CurrencyInQuery = None
     ) -> Response:
-        return _json(await prices.one(product_id, currency or default_currency, at=at))
+        return json_answer(await prices.one(product_id, currency or default_currency, at=at))
 
     @router.get(
         "/{product_id:product}/versions",
@@ -89,7 +90,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
     ) -> Response:
         in_currency = currency or default_currency
         found = await prices.history(product_id, in_currency, page=page, size=size)
-        return _json(wire.versions_json(found, page=page, size=size))
+        return json_answer(wire.versions_json(found, page=page, size=size))
 
 
 def _add_setting(router: APIRouter, prices: PriceService) -> None:
@@ -102,8 +103,4 @@ def _add_setting(router: APIRouter, prices: PriceService) -> None:
     )
     async def set_price(product_id: ProductIdInPath, price: PriceToSet) -> Response:
         by = current_principal().user_id
-        return _json(wire.set_price_json(await prices.set(price.of(product_id), by=by)))
-
-
-def _json(content: bytes) -> Response:
-    return Response(content, media_type="application/json")
+        return json_answer(wire.set_price_json(await prices.set(price.of(product_id), by=by)))

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from pricing.discounts.engine import Reason, Refusal
 from pricing.errors import InvalidDiscount, NoPrice, QuoteConflict
 from pricing.quotes.schemas import (
     EXAMPLE_CALCULATION,
@@ -20,7 +19,8 @@ from pricing.quotes.schemas import (
     ReleaseResponse,
 )
 from pricing.quotes.service import QuoteService
-from pricing.schemas import example
+from pricing.refusals import Reason, Refusal
+from pricing.routing import example, json_answer
 from servicekit.auth import PUBLIC, requires
 from servicekit.errors import NotFound
 from servicekit.openapi import error_responses
@@ -55,7 +55,7 @@ def _add_calculation(router: APIRouter, quotes: QuoteService, default_currency: 
         openapi_extra=example(EXAMPLE_CALCULATION),
     )
     async def calculate(request: CalculationRequest) -> Response:
-        return _json(await quotes.calculate(request.wanted(default_currency)))
+        return json_answer(await quotes.calculate(request.wanted(default_currency)))
 
 
 def _add_quoting(router: APIRouter, quotes: QuoteService, default_currency: str) -> None:
@@ -69,7 +69,7 @@ def _add_quoting(router: APIRouter, quotes: QuoteService, default_currency: str)
     )
     async def quote(request: QuoteRequest) -> Response:
         wanted = request.wanted(default_currency)
-        return _json(await quotes.quote(wanted, order_id=request.order_id))
+        return json_answer(await quotes.quote(wanted, order_id=request.order_id))
 
     @router.post(
         "/quotes/release",
@@ -79,7 +79,7 @@ def _add_quoting(router: APIRouter, quotes: QuoteService, default_currency: str)
         openapi_extra=example({"orderId": "ord-6f1c2a"}),
     )
     async def release(request: ReleaseRequest) -> Response:
-        return _json(await quotes.release(request.order_id))
+        return json_answer(await quotes.release(request.order_id))
 
 
 def _add_reading(router: APIRouter, quotes: QuoteService) -> None:
@@ -91,8 +91,4 @@ def _add_reading(router: APIRouter, quotes: QuoteService) -> None:
         responses=error_responses(NotFound("quote")),
     )
     async def one(quote_id: UUID) -> Response:
-        return _json(await quotes.get(str(quote_id)))
-
-
-def _json(content: str | bytes) -> Response:
-    return Response(content, media_type="application/json")
+        return json_answer(await quotes.get(str(quote_id)))

@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pricing.discounts import engine
 from pricing.discounts import repository as discounts
-from pricing.discounts.engine import DiscountsRefused, Line, PricedOrder, Reason, Refusal
+from pricing.discounts.engine import DiscountsRefused, Line, PricedOrder
 from pricing.discounts.repository import KeptDiscount
 from pricing.errors import InvalidDiscount, NoPrice, QuoteConflict
 from pricing.prices import repository as prices
 from pricing.prices.models import Offer
 from pricing.quotes import repository, wire
 from pricing.quotes.models import Item, OrderState, Quote, QuoteTerms, Wanted
+from pricing.refusals import Reason, Refusal
 from servicekit.database import Database
 from servicekit.errors import NotFound
 from servicekit.telemetry import Telemetry
@@ -158,7 +159,7 @@ class QuoteService:
         lines = await _lines(connection, wanted, now)
         found = await discounts.by_codes(connection, set(wanted.codes)) if wanted.codes else {}
         try:
-            order = engine.quote(
+            order = engine.price_order(
                 lines,
                 [found[code].discount for code in wanted.codes if code in found],
                 currency=wanted.currency,
@@ -168,7 +169,7 @@ class QuoteService:
                 unknown=[code for code in wanted.codes if code not in found],
             )
         except DiscountsRefused as refused:
-            raise InvalidDiscount.of(refused) from None
+            raise InvalidDiscount(refused.refusals) from None
         return order, list(found.values())
 
 
