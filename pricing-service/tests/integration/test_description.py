@@ -3,6 +3,7 @@ How the service describes itself, and that what it sends and stores is what it s
 """
 
 import asyncio
+import re
 
 from pricing_app import (
     API,
@@ -12,6 +13,7 @@ from pricing_app import (
 )
 from pydantic import BaseModel, JsonValue
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from pricing.demo_prices import demo_discounts, demo_prices
 from pricing.main import create_app
@@ -86,18 +88,60 @@ async def test_what_is_sent_is_what_is_described(pricing: RunningPricing) -> Non
 
 async def test_health_tells_of_the_database(pricing: RunningPricing) -> None:
     """
-    /health names the database, /metrics counts quotes.
+    /health names the database, and how the calls to identity go.
     """
-    await pricing.quote({"TEST-001": 1}, order_id="order-1")
-    await pricing.quote({"TEST-001": 1}, order_id="order-1")
-    await pricing.quote({"TEST-001": 1}, ["NONE"])
     health = (await pricing.http.get("/health")).json()
-    metrics = (await pricing.http.get("/metrics")).text
 
     assert health["dependencies"] == {"database": "healthy"}
     assert health["details"]["upstreams"]["identity"]["state"] == "closed"
-    for outcome in ("made", "repeated", "refused"):
-        assert f'quotes_total{{outcome="{outcome}"}} 1.0' in metrics
+
+
+async def test_every_quote_and_every_refusal_is_counted(pricing: RunningPricing) -> None:
+    """
+    /metrics tells how many quotes were made, told again, and refused for which reason; what codes
+    and products people name is no part of it.
+    """
+    await pricing.quote({"TEST-001": 1}, order_id="order-1")
+    await pricing.quote({"TEST-001": 1})
+    await pricing.quote({"TEST-001": 1}, order_id="order-1")
+    await pricing.quote({"TEST-001": 1}, ["NO-SUCH"])
+    await pricing.quote({"NO-SUCH": 1})
+    await pricing.quote({"TEST-001": 2}, order_id="order-1")
+    await pricing.release("order-1")
+    await pricing.quote({"TEST-001": 1}, order_id="order-1")
+    metrics = (await pricing.http.get("/metrics")).text
+
+    counted = dict(re.findall(r'^quotes_total\{outcome="(\w+)"\} (\S+)$', metrics, re.MULTILINE))
+    assert counted == {
+        "made": "2.0",
+        "repeated": "1.0",
+        "invalid_discount": "1.0",
+        "no_price": "1.0",
+        "conflict": "2.0",
+    }
+
+
+async def test_what_is_changed_is_logged_once(pricing: RunningPricing) -> None:
+    """
+    Prices and codes that are set or removed, and an order's release, however often it is asked for.
+    """
+    with capture_logs() as logs:
+        await pricing.set_price("TEST-001", "1")
+        await pricing.put_discount("ONE", {"type": "PERCENTAGE", "percent": "5"}, useLimit=1)
+        await pricing.quote({"TEST-001": 1}, ["ONE"], "order-1")
+        for _ in range(2):
+            await pricing.release("order-1")
+        await pricing.http.delete(f"{API}/discounts/ONE", headers=merchant())
+
+    rooms = ("price.", "discount.", "quote.")
+    told = [one for one in logs if one["event"].startswith(rooms)]
+    assert [one["event"] for one in told] == [
+        "price.set",
+        "discount.set",
+        "quote.released",
+        "discount.removed",
+    ]
+    assert (told[2]["order_id"], told[2]["codes"]) == ("order-1", ["ONE"])
 
 
 async def test_seeding_again_changes_nothing(pricing: RunningPricing, seeded_url: str) -> None:

@@ -49,7 +49,7 @@ class DiscountService:
         """
         now = self._now()
         kept = await self._database.transact(lambda c: repository.save(c, discount, now))
-        log.info("discounts.saved", code=discount.code, by=by)
+        log.info("discount.set", code=discount.code, by=by)
         return kept
 
     async def save_missing(self, discounts: Sequence[Discount]) -> int:
@@ -70,4 +70,4 @@ class DiscountService:
         """
         if not await self._database.transact(lambda c: repository.remove(c, code)):
             raise NotFound("discount", code)
-        log.info("discounts.removed", code=code, by=by)
+        log.info("discount.removed", code=code, by=by)

@@ -86,7 +86,7 @@ class PriceService:
             # Whoever has left, or met a failure, may have set the price all the same.
             if self._cache is not None:
                 await asyncio.shield(self._cache.invalidate(new.product_id, new.currency))
-        log.info("prices.set", product_id=new.product_id, currency=new.currency, by=by)
+        log.info("price.set", product_id=new.product_id, currency=new.currency, by=by)
         return done
 
     async def set_missing(self, prices: Sequence[NewPrice], *, by: str) -> int:

@@ -9,6 +9,7 @@ finds that and is refused, in whatever order the network brings them.
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 import structlog
 from prometheus_client import Counter
@@ -25,10 +26,17 @@ from pricing.quotes import repository, wire
 from pricing.quotes.models import Item, OrderState, Quote, QuoteTerms, Wanted
 from pricing.refusals import Reason, Refusal
 from servicekit.database import Database
-from servicekit.errors import NotFound
+from servicekit.errors import NotFound, StorefrontError
 from servicekit.telemetry import Telemetry
 
 log = structlog.get_logger()
+
+#: How refusals are counted.
+_OUTCOMES: Final[dict[type[StorefrontError], str]] = {
+    NoPrice: "no_price",
+    InvalidDiscount: "invalid_discount",
+    QuoteConflict: "conflict",
+}
 
 
 class QuoteService:
@@ -48,7 +56,7 @@ class QuoteService:
         self._terms = terms
         self._now = now
         self._quoted: Counter = telemetry.counter(
-            "quotes_total", "Quotes that were asked for", ("outcome",)
+            "quotes_total", "Quotes that were made, repeated or refused", ("outcome",)
         )
 
     async def calculate(self, wanted: Wanted) -> bytes:
@@ -90,8 +98,8 @@ class QuoteService:
 
         try:
             answer, is_new = await self._database.transact(work)
-        except InvalidDiscount:
-            self._quoted.labels("refused").inc()
+        except (NoPrice, InvalidDiscount, QuoteConflict) as refusal:
+            self._quoted.labels(_OUTCOMES[type(refusal)]).inc()
             raise
         self._quoted.labels("made" if is_new else "repeated").inc()
         return answer
@@ -101,17 +109,18 @@ class QuoteService:
         Give back what an order has claimed, as JSON, and let no quote for it come any more.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[datetime, list[str]]:
+        async def work(connection: AsyncConnection) -> tuple[datetime, list[str] | None]:
             now = self._now()
             state = await repository.locked_order(connection, order_id, now)
             if state.released_at is not None:
-                return state.released_at, []
+                return state.released_at, None
             returned = await discounts.give_back(connection, order_id)
             await repository.note_release(connection, order_id, now)
             return now, returned
 
         released_at, codes = await self._database.transact(work)
-        log.info("quotes.released", order_id=order_id, codes=codes)
+        if codes is not None:
+            log.info("quote.released", order_id=order_id, codes=codes)
         return wire.release_json(order_id, released_at)
 
     async def forget_old(self) -> int:
