@@ -11,12 +11,12 @@ NEW = {"id": "lamp", "name": "Lamp", "category": "home", "stockLevel": 7}
 
 
 async def adjusted(
-    inventory: RunningInventory, change: int, key: str = "count-1", *, product: str = "lamp"
+    inventory: RunningInventory, change: int, *, product: str = "lamp", reason: str = "counted"
 ) -> tuple[int, str | dict[str, object]]:
     """
     What an adjustment answers: its status, and its movement or the refusal's reason.
     """
-    body = {"change": change, "reason": "counted", "adjustmentId": key}
+    body = {"change": change, "reason": reason, "adjustmentId": "count-1"}
     answer = await inventory.merchant.post(f"/products/{product}/adjustments", json=body)
     return answer.status_code, answer.json() if answer.is_success else reason_of(answer)
 
@@ -142,7 +142,8 @@ async def test_what_orders_hold_cannot_be_removed(inventory: RunningInventory) -
 
 async def test_an_adjustment_counts_once(inventory: RunningInventory) -> None:
     """
-    The same adjustmentId again is the same movement; with another body it is refused.
+    The same adjustmentId again is the same movement, which reads as the ledger shows it; with
+    another change or another reason it is refused.
     """
     await inventory.product("lamp", stock=5)
     await inventory.product("mug", stock=5)
@@ -151,7 +152,9 @@ async def test_an_adjustment_counts_once(inventory: RunningInventory) -> None:
 
     assert first[0] == 201
     assert await adjusted(inventory, -2) == first
+    assert (await inventory.movements("lamp"))[0] == first[1]
     assert await adjusted(inventory, -3) == (409, "OTHER_ADJUSTMENT")
+    assert await adjusted(inventory, -2, reason="stolen") == (409, "OTHER_ADJUSTMENT")
     assert await inventory.amounts("lamp") == (3, 0)
     # One delivery note may count for many products.
     assert (await adjusted(inventory, 4, product="mug"))[0] == 201

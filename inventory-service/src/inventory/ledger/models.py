@@ -116,6 +116,16 @@ class Movement:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A movement as it stands in the ledger, by its number.
+    """
+
+    id: int
+    movement: Movement
+
+
 def made(
     postings: Iterable[Posting], amounts: Iterable[Amounts], origin: Origin, at: datetime
 ) -> list[Movement]:

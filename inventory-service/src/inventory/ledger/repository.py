@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from inventory.ledger.models import Amounts, Movement, Posting, made
+from inventory.ledger.models import Amounts, Entry, Kind, Movement, Posting, made
 from inventory.origin import Origin
-from inventory.shapes import Item, Page, Shape
+from inventory.shapes import Page, Shape
 from inventory.tables import products, stock_movements, stock_reservations
 
 #: A movement as clients read it.
@@ -89,17 +89,18 @@ async def post(
 
 async def adjustment(
     connection: AsyncConnection, product_id: str, adjustment_id: str
-) -> Item | None:
+) -> Entry | None:
     """
     The movement that was made under this key of a client.
     """
     table = stock_movements
     rows = await connection.execute(
-        select(*_ENTRY.columns).where(
+        select(table).where(
             table.c.product_id == product_id, table.c.adjustment_id == adjustment_id
         )
     )
-    return next(_ENTRY.items(rows), None)
+    row = rows.one_or_none()
+    return None if row is None else _entry(row)
 
 
 async def page(connection: AsyncConnection, product_id: str, *, offset: int, size: int) -> Page:
@@ -169,3 +170,18 @@ def _values(movement: Movement) -> dict[str, object]:
         "correlation_id": movement.origin.correlation_id,
         "at": movement.at,
     }
+
+
+def _entry(row: Row[Any]) -> Entry:
+    posting = Posting(
+        product_id=row.product_id,
+        kind=Kind(row.kind),
+        stock_change=row.stock_change,
+        reserved_change=row.reserved_change,
+        order_id=row.order_id,
+        reservation_id=row.reservation_id,
+        adjustment_id=row.adjustment_id,
+        why=row.why,
+    )
+    after = Amounts(row.product_id, row.stock_level_after, row.reserved_after)
+    return Entry(row.id, Movement(posting, after, Origin(row.who, row.correlation_id), row.at))

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from pydantic import ConfigDict, JsonValue
 
-from inventory.ledger.models import Kind
+from inventory.ledger.models import Entry, Kind
+from inventory.shapes import Item
 from servicekit.schemas import AnswerModel, PageOf
 
 EXAMPLE_MOVEMENT: dict[str, JsonValue] = {
@@ -62,3 +63,27 @@ class MovementsResponse(PageOf[MovementResponse]):
             ]
         }
     )
+
+
+def movement_item(entry: Entry) -> Item:
+    """
+    As MovementResponse describes it.
+    """
+    movement = entry.movement
+    posting, after, origin = movement.posting, movement.after, movement.origin
+    return {
+        "id": entry.id,
+        "productId": posting.product_id,
+        "kind": posting.kind,
+        "stockChange": posting.stock_change,
+        "reservedChange": posting.reserved_change,
+        "stockLevelAfter": after.stock_level,
+        "reservedAfter": after.reserved,
+        "orderId": posting.order_id,
+        "reservationId": posting.reservation_id,
+        "adjustmentId": posting.adjustment_id,
+        "who": origin.who,
+        "why": posting.why,
+        "correlationId": origin.correlation_id,
+        "at": movement.at,
+    }

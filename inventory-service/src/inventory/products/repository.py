@@ -40,6 +40,7 @@ _SORTED_BY: Final[dict[str, ColumnElement[Any]]] = {
 _ALL: Final = select(*_PRODUCT.columns).where(_IS_THERE)
 _ONE: Final = _ALL.where(table.c.id == bindparam("id"))
 _SOME: Final = _ALL.where(table.c.id.in_(bindparam("ids", expanding=True)))
+_DESCRIBED: Final = select(table).where(_IS_THERE, table.c.id == bindparam("id"))
 _CATEGORIES: Final = (
     select(table.c.category, func.count())
     .where(_IS_THERE)
@@ -98,14 +99,14 @@ async def categories(connection: AsyncConnection) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in await connection.execute(_CATEGORIES)]
 
 
-async def described(connection: AsyncConnection, product_id: str) -> Description | None:
+async def described(
+    connection: AsyncConnection, product_id: str, *, is_locked: bool = False
+) -> Description | None:
     """
-    A product's words, which nobody else changes until this transaction ends.
+    A product's words; where they are locked, nobody else changes them until this transaction ends.
     """
-    rows = await connection.execute(
-        select(table).where(table.c.id == product_id, _IS_THERE).with_for_update()
-    )
-    row = rows.one_or_none()
+    statement = _DESCRIBED.with_for_update() if is_locked else _DESCRIBED
+    row = (await connection.execute(statement, {"id": product_id})).one_or_none()
     if row is None:
         return None
     return Description(

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from inventory.errors import AdjustmentRefused, OtherAdjustment, Taken, UnitsReserved
-from inventory.ledger.schemas import MovementResponse
+from inventory.ledger.schemas import MovementResponse, movement_item
 from inventory.products.models import Search, Sort
 from inventory.products.pictures import picture
 from inventory.products.schemas import (
@@ -98,8 +98,8 @@ def pictures_router(products: ProductService) -> APIRouter:
         },
     )
     async def get_picture(product_id: ProductId) -> Response:
-        product = await products.get(product_id)
-        drawn = picture(product_id, str(product["name"]), str(product["category"]))
+        words = await products.described(product_id)
+        drawn = picture(product_id, words.name, words.category)
         return Response(drawn, media_type="image/svg+xml", headers=_PICTURE_HEADERS)
 
     return router
@@ -210,8 +210,8 @@ def _add_adjustments(router: APIRouter, products: ProductService) -> None:
         responses=error_responses(_MISSING, _REFUSED, OtherAdjustment("stocktaking-2026-07")),
     )
     async def adjust(product_id: ProductId, body: AdjustmentRequest) -> Response:
-        movement = await products.adjust(product_id, body.adjustment(), origin())
-        return answer(movement, status=201)
+        entry = await products.adjust(product_id, body.adjustment(), origin())
+        return answer(movement_item(entry), status=201)
 
 
 async def _some(products: ProductService, ids: list[str]) -> Response:

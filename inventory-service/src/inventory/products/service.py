@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from inventory.errors import AdjustmentRefused, OtherAdjustment, UnitsReserved
 from inventory.events import StockEvents
 from inventory.ledger import repository as ledger
-from inventory.ledger.models import MAX_STOCK_LEVEL, Amounts, Kind, Posting
+from inventory.ledger.models import MAX_STOCK_LEVEL, Amounts, Entry, Kind, Posting
 from inventory.origin import Origin
 from inventory.products import repository
 from inventory.products.models import (
@@ -44,6 +44,16 @@ class ProductService:
         """
         async with self._database.read() as connection:
             return await _present(connection, product_id)
+
+    async def described(self, product_id: str) -> Description:
+        """
+        A product's words; raises NotFound.
+        """
+        async with self._database.read() as connection:
+            words = await repository.described(connection, product_id)
+        if words is None:
+            raise NotFound("product", product_id)
+        return words
 
     async def some(self, product_ids: Sequence[str]) -> Sequence[Item]:
         """
@@ -98,7 +108,7 @@ class ProductService:
         given = {name: value for name, value in asdict(change).items() if value is not None}
 
         async def work(connection: AsyncConnection) -> Item:
-            before = await repository.described(connection, product_id)
+            before = await repository.described(connection, product_id, is_locked=True)
             if before is None:
                 raise NotFound("product", product_id)
             after = replace(before, **given)
@@ -124,18 +134,18 @@ class ProductService:
         await self._database.transact(work)
         self._events.product_changed("product.removed", product_id, by=origin.who)
 
-    async def adjust(self, product_id: str, adjustment: Adjustment, origin: Origin) -> Item:
+    async def adjust(self, product_id: str, adjustment: Adjustment, origin: Origin) -> Entry:
         """
         The movement that brings the stock level to what was counted; a second time, the same one.
 
         Raises NotFound, OtherAdjustment or AdjustmentRefused.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[Item, bool]:
+        async def work(connection: AsyncConnection) -> tuple[Entry, bool]:
             amounts = await _locked(connection, product_id)
             done = await ledger.adjustment(connection, product_id, adjustment.id)
             if done is not None:
-                _check_same(done, adjustment)
+                _check_same(done.movement.posting, adjustment)
                 return done, False
             _check_bounds(amounts, adjustment.change)
             posting = Posting(
@@ -150,10 +160,10 @@ class ProductService:
             assert made is not None  # noqa: S101  # posted above
             return made, True
 
-        movement, is_new = await self._database.transact(work)
+        entry, is_new = await self._database.transact(work)
         if is_new:
             self._events.adjusted(product_id, change=adjustment.change, by=origin.who)
-        return movement
+        return entry
 
 
 async def _present(connection: AsyncConnection, product_id: str) -> Item:
@@ -170,8 +180,8 @@ async def _locked(connection: AsyncConnection, product_id: str) -> Amounts:
     return amounts
 
 
-def _check_same(done: Item, adjustment: Adjustment) -> None:
-    if (done["stockChange"], done["why"]) != (adjustment.change, adjustment.reason):
+def _check_same(done: Posting, adjustment: Adjustment) -> None:
+    if (done.stock_change, done.why) != (adjustment.change, adjustment.reason):
         raise OtherAdjustment(adjustment.id)
 
 
