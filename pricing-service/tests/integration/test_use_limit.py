@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from decimal import Decimal
 
 import httpx
 import pytest
 from pricing_app import API, environment_for, gateway, merchant, reasons_of, settings_for
 
+from pricing.discounts.models import Discount, Percentage
+from pricing.errors import InvalidDiscount
 from pricing.quotes.models import Item, Wanted
 from pricing.wiring import build_services
 from servicekit.testing.clock import FakeClock
@@ -189,6 +192,32 @@ async def nothing_left_of_a_race(replicas: Replicas) -> None:
     assert {answer.status_code for answer in quotes + again} <= {200, 409}
     assert await replicas.uses("RACED") == 0
     assert {answer.status_code for answer in await replicas.quotes(orders, "RACED")} == {409}
+
+
+async def test_the_last_use_stays_its_orders_own(seeded_url: str, clock: FakeClock) -> None:
+    """
+    An order that holds the last use of a code is quoted with it again when its quote was forgotten,
+    and claims no other; for all others the code is used up.
+    """
+    services = build_services(settings_for(seeded_url, quote_retention_days=1), now=clock.now)
+    half = Percentage(Decimal(50))
+    wanted = Wanted((Item("TEST-021", 1),), ("LAST",), "USD")
+
+    async with services.opened():
+        await services.discounts.save(Discount("LAST", "Once", half, use_limit=1), by=None)
+        first = await services.quotes.quote(wanted, order_id="holder")
+        clock.advance(2 * 86_400)
+        assert await services.quotes.forget_old() == 2
+
+        again = await services.quotes.quote(wanted, order_id="holder")
+        for other in ("other", None):
+            with pytest.raises(InvalidDiscount) as refused:
+                await services.quotes.quote(wanted, order_id=other)
+            assert refused.value.details["codes"] == [{"code": "LAST", "reason": "USED_UP"}]
+        uses = (await services.discounts.get("LAST")).uses
+
+    assert again != first
+    assert uses == 1
 
 
 async def test_what_is_forgotten_changes_no_count(seeded_url: str, clock: FakeClock) -> None:

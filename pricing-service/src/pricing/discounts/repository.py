@@ -128,6 +128,16 @@ async def claim(connection: AsyncConnection, order_id: str, kept: KeptDiscount) 
     return done.rowcount == 1
 
 
+async def held_by(connection: AsyncConnection, order_id: str) -> set[int]:
+    """
+    The discounts of which an order holds a use.
+    """
+    rows = await connection.execute(
+        select(claims.c.discount_id).where(claims.c.order_id == order_id)
+    )
+    return set(rows.scalars())
+
+
 async def give_back(connection: AsyncConnection, order_id: str) -> list[str]:
     """
     Take back every use that an order has claimed, in the order of the codes; returns these.

@@ -7,7 +7,7 @@ finds that and is refused, in whatever order the network brings them.
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -64,7 +64,7 @@ class QuoteService:
         What one line costs now, as JSON; nothing is kept. Raises NoPrice or InvalidDiscount.
         """
         async with self._database.read() as connection:
-            order, _ = await self._priced(connection, wanted, self._now())
+            order, _ = await self._priced(connection, wanted, None, self._now())
         return wire.calculation_json(order, wanted.currency)
 
     async def get(self, quote_id: str) -> str:
@@ -88,7 +88,7 @@ class QuoteService:
         async def work(connection: AsyncConnection) -> tuple[str, bool]:
             now = self._now()
             if order_id is None:
-                _, answer, _ = await self._new(connection, wanted, now)
+                _, answer, _ = await self._new(connection, wanted, None, now)
                 return answer, True
             state = await repository.locked_order(connection, order_id, now)
             known = _known_answer(state, order_id, wanted)
@@ -144,23 +144,23 @@ class QuoteService:
     async def _new_for_order(
         self, connection: AsyncConnection, wanted: Wanted, order_id: str, now: datetime
     ) -> str:
-        quote, answer, used = await self._new(connection, wanted, now)
+        quote, answer, used = await self._new(connection, wanted, order_id, now)
         await repository.note_quote(connection, order_id, quote, wanted.digest, now)
         # Last, since others wait for a code's row from here to the end.
         await _claim(connection, order_id, used)
         return answer
 
     async def _new(
-        self, connection: AsyncConnection, wanted: Wanted, now: datetime
+        self, connection: AsyncConnection, wanted: Wanted, order_id: str | None, now: datetime
     ) -> tuple[Quote, str, list[KeptDiscount]]:
-        order, used = await self._priced(connection, wanted, now)
+        order, used = await self._priced(connection, wanted, order_id, now)
         quote = Quote(str(uuid.uuid4()), order, wanted.currency, now + self._terms.hold_for)
         answer = wire.quote_json(quote)
         await repository.add(connection, quote, answer)
         return quote, answer, used
 
     async def _priced(
-        self, connection: AsyncConnection, wanted: Wanted, now: datetime
+        self, connection: AsyncConnection, wanted: Wanted, order_id: str | None, now: datetime
     ) -> tuple[PricedOrder, list[KeptDiscount]]:
         """
         The order's price, and the discounts it uses.
@@ -174,7 +174,7 @@ class QuoteService:
                 currency=wanted.currency,
                 tax_rates=self._terms.tax_rates,
                 now=now,
-                used_up=frozenset(code for code, kept in found.items() if kept.is_used_up),
+                used_up=await _used_up(connection, found.values(), order_id),
                 unknown=[code for code in wanted.codes if code not in found],
             )
         except DiscountsRefused as refused:
@@ -193,6 +193,18 @@ async def _lines(connection: AsyncConnection, wanted: Wanted, now: datetime) -> 
 
 def _line(item: Item, offer: Offer) -> Line:
     return Line(item.product_id, item.quantity, offer.price.amount, offer.category)
+
+
+async def _used_up(
+    connection: AsyncConnection, found: Iterable[KeptDiscount], order_id: str | None
+) -> frozenset[str]:
+    """
+    The codes of which no use is left for this order. One that it holds stays its own, also when
+    its quote was forgotten.
+    """
+    used_up = {kept.id: kept.discount.code for kept in found if kept.is_used_up}
+    held = await discounts.held_by(connection, order_id) if used_up and order_id else set()
+    return frozenset(code for id_, code in used_up.items() if id_ not in held)
 
 
 async def _claim(connection: AsyncConnection, order_id: str, used: Sequence[KeptDiscount]) -> None:
