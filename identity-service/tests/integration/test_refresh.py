@@ -114,7 +114,7 @@ async def test_changed_roles_count_from_the_next_refresh(identity: RunningIdenti
 
     assert claims_of(promoted.access)["roles"] == ["admin"]
     assert claims_of(promoted.access)["scope"] == "read write"
-    assert claims_of(promoted.access)["permissions"] == []
+    assert claims_of(promoted.access)["permissions"] == ["catalog:write"]
 
     as_admin = await identity.sign_in("merchant")
     await identity.http.patch(path, json={"roles": ["shopper"]}, headers=admin.bearer)

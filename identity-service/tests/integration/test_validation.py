@@ -32,7 +32,7 @@ async def test_a_good_token_tells_its_principal(identity: RunningIdentity) -> No
         "kind": "user",
         "email": "admin@example.com",
         "roles": ["admin"],
-        "permissions": [],
+        "permissions": ["catalog:write"],
         "scopes": ["admin", "read", "write"],
     }
     assert service.json()["kind"] == "service"

@@ -94,7 +94,7 @@ def create_service(
         Middleware(CorrelationMiddleware, tracing=tracing),
         Middleware(RequestLogMiddleware, lifecycle=lifecycle, metrics=telemetry.requests),
         Middleware(HeadMiddleware),
-        Middleware(ErrorBoundaryMiddleware),
+        Middleware(ErrorBoundaryMiddleware, lifecycle=lifecycle),
         *_guards(settings),
         *middleware,
         Middleware(

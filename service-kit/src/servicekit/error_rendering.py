@@ -6,6 +6,7 @@ bodies and crashes too; a client that asks for ``application/problem+json``
 gets the same facts in that shape (RFC 9457).
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import orjson
@@ -42,6 +43,8 @@ log = structlog.get_logger()
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+#: Named, and not by q=0, which means "anything but this".
+_PROBLEM_WANTED = re.compile(rb"(?i)application/problem\+json(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 #: More problems than this in one request are counted, not listed.
 MAX_PROBLEMS = 20
 
@@ -189,6 +192,7 @@ def _as_problem(error: StorefrontError) -> dict[str, JsonValue]:
 
 def _wants_problem(scope: Scope) -> bool:
     return any(
-        name == b"accept" and PROBLEM_JSON.encode() in value.lower()
+        _PROBLEM_WANTED.search(value)
         for name, value in scope.get("headers", ())
+        if name == b"accept"
     )

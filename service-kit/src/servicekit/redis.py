@@ -21,8 +21,8 @@ from servicekit.redis_url import valid_url
 
 _KEY_PART = re.compile(r"[A-Za-z0-9_.-]+")
 _KEY_ID = re.compile(r"[\x21-\x7e]+")
-#: A server that answers like this cannot do its work now: full, or a replica after a failover.
-_UNABLE = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError, exceptions.ClusterDownError)
+#: Away, silent, unable (full, saving failed, a replica, no right to), or with bytes that are no text.
+_FAILED = (exceptions.RedisError, OSError, UnicodeDecodeError)
 
 
 class RedisUnavailable(Exception):
@@ -74,7 +74,7 @@ class RedisStore:
         """
         try:
             yield self._redis
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError, *_UNABLE) as error:
+        except _FAILED as error:
             raise RedisUnavailable(type(error).__name__) from error
 
     async def ping(self) -> None:

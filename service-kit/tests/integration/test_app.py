@@ -347,6 +347,26 @@ def test_an_undeclared_route_stops_the_start() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("application/problem+json;q=0, */*", "application/json"),
+        ("application/problem+json; q=0.0", "application/json"),
+        ("application/json, Application/Problem+JSON;q=0.5", "application/problem+json"),
+    ],
+)
+async def test_the_form_of_errors_is_the_one_that_is_wanted(
+    accept: str, form: str, calling: Calling
+) -> None:
+    """
+    q=0 means anything but this.
+    """
+    async with calling(sample_app()) as client:
+        answer = await client.get("/nowhere", headers={"Accept": accept})
+
+    assert answer.headers["Content-Type"] == form
+
+
 async def test_access_is_checked_before_the_request_is_read(calling: Calling) -> None:
     """
     Whoever may not call a route learns nothing about what it takes; other dependencies still run.

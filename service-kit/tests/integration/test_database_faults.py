@@ -4,6 +4,7 @@ What a service is told when its database is away, slow, in use or in conflict.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -283,6 +284,27 @@ async def test_frozen_server_is_unavailable(own_postgres: PostgresProcess) -> No
             await read_value(database, "a")
         own_postgres.resume()
 
+        assert await read_value(database, "a") == 0
+        assert connections_out(database) == 0
+
+
+async def test_a_frozen_server_holds_nobody_beyond_the_deadline(
+    own_postgres: PostgresProcess,
+) -> None:
+    """
+    Whoever gives up a statement is free at once, and does not wait for the server's goodbye.
+    """
+    async with database_with_counters(own_postgres.server.url()) as database:
+        await read_value(database, "a")
+        own_postgres.pause()
+        began_at = time.monotonic()
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await read_value(database, "a")
+
+        assert time.monotonic() - began_at < 1
+        own_postgres.resume()
         assert await read_value(database, "a") == 0
         assert connections_out(database) == 0
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 
 import pytest
-from redis.exceptions import ResponseError
 
 from servicekit.redis import RedisStore, RedisUnavailable, connect, key
 from servicekit.redis_url import valid_url
@@ -168,16 +167,22 @@ async def test_full_redis_is_unavailable(own_redis: RedisProcess) -> None:
     await store.aclose()
 
 
-async def test_mistakes_of_ours_pass_unchanged(redis_url: str) -> None:
+@pytest.mark.parametrize("refusal", ["no right", "another type", "no text"])
+async def test_whatever_redis_refuses_is_unavailable(own_redis: RedisProcess, refusal: str) -> None:
     """
-    A command that makes no sense is no fault of Redis.
+    No right to a command, a value of another type, bytes that are no text: none of it is a crash.
     """
-    store = RedisStore(redis_url, service="shop", timeout_s=PATIENT_S)
-
+    store = RedisStore(own_redis.server.url(), service="shop", timeout_s=PATIENT_S)
     with store.reached() as redis:
-        await redis.set("shop:a:1", "text")
-        with pytest.raises(ResponseError):
-            await redis.incr("shop:a:1")
+        if refusal == "no right":
+            await redis.acl_setuser("default", enabled=True, nopass=True, commands=["-get"])
+        elif refusal == "another type":
+            await redis.rpush("shop:a:1", "text")
+        else:
+            await redis.set("shop:a:1", b"\xff\xfe")
+
+    with pytest.raises(RedisUnavailable), store.reached() as redis:
+        await redis.get("shop:a:1")
 
     await store.aclose()
 

@@ -81,15 +81,20 @@ async def test_a_request_in_progress_is_finished() -> None:
 
 async def test_requests_that_never_end_are_cut_at_the_bound() -> None:
     """
-    The wait for requests in progress is bounded.
+    The wait for requests in progress is bounded; who is cut off is told so, and to come back.
     """
     async with sample(DRAIN_TIMEOUT_SECONDS="1") as (process, client):
         waiting = asyncio.create_task(client.post("/doors"))
         await eventually(lambda: _is_busy(process.url))
         process.signal(signal.SIGTERM)
         code = await process.ended(within_s=8)
-        await asyncio.wait([waiting])
+        answer = await waiting
 
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert error["details"]["outcome"] == "unknown"
+    assert (answer.headers["Retry-After"], answer.headers["Connection"]) == ("1", "close")
+    assert answer.json()["request_id"] == answer.headers["X-Correlation-ID"]
     assert code == 0
 
 

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from servicekit.auth.principals import Principal
 from servicekit.auth.refusals import Reason, refused
+from servicekit.text import PlainText
 
-_Id = Annotated[str, Field(min_length=1, max_length=255)]
+#: Stored and logged with what its bearer does.
+_Id = Annotated[PlainText, Field(min_length=1, max_length=255)]
 #: Seconds since 1970, whole or not.
 _Moment = Annotated[float, Field(ge=0, lt=1e12)]
 

@@ -17,7 +17,7 @@ from servicekit.middleware.answer import answer_to
 
 _HEADER = deadline.DEADLINE_HEADER.lower().encode()
 _READS = frozenset({"GET", "HEAD"})
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 #: A read that is answered sooner is not worth watching over.
 WATCH_AFTER_S = 0.02
@@ -139,7 +139,7 @@ class _Guard:
             if self._watches:
                 self._watching()
         else:
-            is_write = self._scope["method"] not in _SAFE_METHODS
+            is_write = self._scope["method"] not in SAFE_METHODS
             self._end(DeadlineExceeded(after_s=self._allowed_s, may_have_happened=is_write))
 
     def _watching(self) -> asyncio.Task[None]:

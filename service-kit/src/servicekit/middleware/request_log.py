@@ -39,12 +39,11 @@ class RequestLogMiddleware:
             return
         answer = expect_answer(scope)
         lifecycle = self._lifecycle
-        is_draining = lifecycle.phase == "draining"
 
         def send_and_note(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 answer.status = message["status"]
-                if is_draining:
+                if lifecycle.phase == "draining":
                     _close_after(message)
             # Handed on and not awaited here: a coroutine less for each message.
             return send(message)
