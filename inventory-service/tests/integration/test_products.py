@@ -3,6 +3,7 @@
 """
 
 import asyncio
+import re
 
 import pytest
 from inventory_app import RunningInventory, reason_of
@@ -237,6 +238,17 @@ async def test_movements_tell_who_and_why(inventory: RunningInventory) -> None:
         ({"id": ""}, "body.id"),
         ({"id": "a b"}, "body.id"),
         ({"id": "x" * 65}, "body.id"),
+        ({"id": "."}, "body.id"),
+        ({"id": ".."}, "body.id"),
+        ({"id": "-lamp"}, "body.id"),
+        ({"id": "_lamp"}, "body.id"),
+        ({"id": "quote"}, "body.id"),
+        ({"id": "Quotes"}, "body.id"),
+        ({"id": "CALCULATE"}, "body.id"),
+        ({"sku": "."}, "body.sku"),
+        ({"category": "home-"}, "body.category"),
+        ({"category": "home--garden"}, "body.category"),
+        ({"category": "c" * 41}, "body.category"),
         ({"name": " "}, "body.name"),
         ({"name": "a\u0000b"}, "body.name"),
         ({"name": "x" * 201}, "body.name"),
@@ -264,6 +276,33 @@ async def test_bad_words_are_refused(
     assert refused.status_code == 422, refused.text
     assert [one["field"] for one in refused.json()["error"]["details"]["problems"]] == [field]
     assert (await inventory.public.get("/products")).json()["total"] == 0
+
+
+@pytest.mark.parametrize("product_id", ["x", "0", "a.b", "a..", "quote-1", "x" * 64])
+async def test_every_good_id_has_its_address(inventory: RunningInventory, product_id: str) -> None:
+    """
+    Whatever a product may be called, it is found where it was said to be.
+    """
+    made = await inventory.merchant.post("/products", json=NEW | {"id": product_id})
+    there = await inventory.public.get(f"http://inventory{made.headers['location']}")
+
+    assert there.json() == made.json()
+
+
+async def test_names_of_addresses_are_told(inventory: RunningInventory) -> None:
+    """
+    Who calls a product like an address of the prices reads why not, and the description says it.
+    """
+    refused = await inventory.merchant.post("/products", json=NEW | {"id": "Quote"})
+    schemas = (await inventory.public.get("http://inventory/openapi.json")).json()["components"]
+    told = schemas["schemas"]["NewProductRequest"]["properties"]["id"]
+
+    (problem,) = refused.json()["error"]["details"]["problems"]
+    assert "calculate, quote, quotes" in problem["problem"]
+    for name in ("calculate", "QUOTE", "Quotes"):
+        assert re.search(told["pattern"], name)
+        assert re.search(told["not"]["pattern"], name)
+    assert not re.search(told["not"]["pattern"], "quote-1")
 
 
 @pytest.mark.parametrize(

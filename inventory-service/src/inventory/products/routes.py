@@ -56,7 +56,7 @@ Ids = Annotated[
         examples=["TEST-001,TEST-002"],
     ),
 ]
-Category = Annotated[PlainText | None, Query(max_length=64, description="Only this category")]
+Category = Annotated[PlainText | None, Query(max_length=40, description="Only this category")]
 SearchText = Annotated[
     PlainText | None,
     Query(max_length=100, description="Part of a name, a description or an SKU, in any case"),

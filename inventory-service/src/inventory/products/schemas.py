@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from inventory.ledger.models import MAX_STOCK_LEVEL
-from inventory.product_ids import ID_PATTERN
+from inventory.product_ids import ADDRESS_PATTERN, ID_PATTERN, not_an_address
 from inventory.products.models import (
     MAX_IDS,
     Adjustment,
@@ -33,13 +33,18 @@ EXAMPLE: Final[dict[str, JsonValue]] = {
     "updatedAt": "2026-07-01T12:00:00Z",
 }
 
-Id = Annotated[str, Field(pattern=ID_PATTERN, examples=["TEST-001"])]
+Sku = Annotated[str, Field(pattern=ID_PATTERN, examples=["TEST-001"])]
+NewId = Annotated[
+    Sku,
+    AfterValidator(not_an_address),
+    Field(json_schema_extra={"not": {"pattern": ADDRESS_PATTERN}}),
+]
 Trimmed = Annotated[PlainText, AfterValidator(str.strip)]
 Name = Annotated[Trimmed, Field(min_length=1, max_length=200)]
 Text = Annotated[Trimmed, Field(max_length=2000)]
 Category = Annotated[
     str,
-    Field(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["electronics"]),
+    Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=40, examples=["electronics"]),
 ]
 #: A path of the shop's own, or an address of the web; nothing that a browser would run.
 ImageUrl = Annotated[
@@ -50,6 +55,10 @@ StockLevel = Annotated[int, Whole(ge=0, le=MAX_STOCK_LEVEL)]
 
 
 _IS_ID: Final = re.compile(ID_PATTERN.removeprefix("^").removesuffix("$")).fullmatch
+_IDS: Final = (
+    "must be ids of 1 to 64 of A-Z a-z 0-9 . _ -, each beginning with a letter or digit, "
+    "with commas between them"
+)
 
 
 def _not_zero(change: int) -> int:
@@ -63,11 +72,11 @@ class NewProductRequest(RequestModel):
     A product to be. Without a SKU its id is the SKU; without an address, a picture is drawn.
     """
 
-    id: Id
+    id: NewId
     name: Name
     category: Category
     description: Text = ""
-    sku: Id | None = None
+    sku: Sku | None = None
     image_url: ImageUrl | None = None
     stock_level: StockLevel = 0
 
@@ -86,7 +95,7 @@ class ProductPatchRequest(RequestModel):
     name: Name | None = None
     category: Category | None = None
     description: Text | None = None
-    sku: Id | None = None
+    sku: Sku | None = None
     image_url: ImageUrl | None = None
 
     def change(self) -> ProductChange:
@@ -180,7 +189,7 @@ def ids_of(given: str) -> list[str]:
     if len(ids) > MAX_IDS:
         raise _wrong_ids(f"must be at most {MAX_IDS} ids")
     if not all(map(_IS_ID, ids)):
-        raise _wrong_ids("must be ids of 1 to 64 of A-Z a-z 0-9 . _ -, with commas between them")
+        raise _wrong_ids(_IDS)
     return ids
 
 
