@@ -14,10 +14,10 @@ from pydantic import AfterValidator, Field
 
 from pricing.discounts.engine import DEFAULT_RATE
 from pricing.money import minor_units
+from pricing.names import is_category
 from servicekit.settings import ServiceName, ServicePort, ServiceSettings
 
 _RATE: Final = re.compile(r"0(\.\d{1,6})?|1(\.0{1,6})?")
-_CATEGORY: Final = re.compile(r"[a-z0-9-]{1,40}")
 
 
 def _known_currency(code: str) -> str:
@@ -42,7 +42,7 @@ def _read_rates(text: str) -> Mapping[str, Decimal]:
     if not isinstance(rates, dict) or DEFAULT_RATE not in rates:
         raise wrong
     for category, rate in rates.items():
-        if not _CATEGORY.fullmatch(category) or not isinstance(rate, str):
+        if not is_category(category) or not isinstance(rate, str):
             raise wrong
         if not _RATE.fullmatch(rate):
             raise wrong

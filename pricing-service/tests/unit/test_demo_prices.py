@@ -5,6 +5,7 @@ The demo's prices and codes.
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,16 @@ def test_every_product_has_a_price_in_each_currency() -> None:
         assert REGULAR[name, "USD"].category == SHELVES[number // 10]
         assert REGULAR[name, "EUR"].category == SHELVES[number // 10]
     assert Counter(price.category for price in REGULAR.values()) == dict.fromkeys(SHELVES, 20)
+
+
+def test_the_readme_counts_them() -> None:
+    """
+    How many prices and codes a seed makes.
+    """
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+
+    assert f"the demo's {len(demo_prices(NOW))} prices and six codes" in text
+    assert len(CODES) == 6
 
 
 def test_prices_are_believable() -> None:

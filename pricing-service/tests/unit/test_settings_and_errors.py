@@ -42,6 +42,8 @@ def settings(**values: object) -> Settings:
         {"tax_rates": '{"default":"-0.1"}'},
         {"tax_rates": '{"default":"NaN"}'},
         {"tax_rates": '{"default":"0","Books & more":"0.07"}'},
+        {"tax_rates": '{"default":"0","books-":"0.07"}'},
+        {"tax_rates": f'{{"default":"0","{"b" * 41}":"0.07"}}'},
         {"quote_seconds": 0},
         {"quote_retention_days": 0},
         {"price_cache_seconds": 0},

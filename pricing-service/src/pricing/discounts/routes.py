@@ -10,9 +10,9 @@ from pydantic import AfterValidator
 from pricing.discounts.models import normalised_code
 from pricing.discounts.schemas import (
     EXAMPLE_TERMS,
+    DiscountRequest,
     DiscountResponse,
     DiscountsResponse,
-    DiscountTerms,
 )
 from pricing.discounts.service import DiscountService
 from pricing.routing import example
@@ -53,7 +53,7 @@ def discounts_router(prefix: str, discounts: DiscountService) -> APIRouter:
         dependencies=_WRITING,
         openapi_extra=example(EXAMPLE_TERMS),
     )
-    async def save(code: Code, terms: DiscountTerms) -> DiscountResponse:
+    async def save(code: Code, terms: DiscountRequest) -> DiscountResponse:
         by = current_principal().user_id
         return DiscountResponse.of(await discounts.save(terms.of(code), by=by))
 

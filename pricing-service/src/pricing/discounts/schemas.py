@@ -120,7 +120,7 @@ KindModel = Annotated[
 ]
 
 
-class DiscountTerms(RequestModel):
+class DiscountRequest(RequestModel):
     """
     What a code gives, and when it may be used. ``minimumOrder`` is measured before discounts;
     a code with a ``useLimit`` is claimed by each order that is quoted with it.

@@ -5,38 +5,44 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
-from starlette.convertors import register_url_convertor
+from pydantic import AfterValidator
 
 from pricing.errors import NoPrice
 from pricing.moments import MomentAskedAbout
+from pricing.names import ID, not_reserved
 from pricing.prices import wire
 from pricing.prices.schemas import (
     EXAMPLE_SET,
+    PriceRequest,
     PriceResponse,
     PricesResponse,
-    PriceToSet,
     SetPriceResponse,
     VersionsResponse,
 )
 from pricing.prices.service import PriceService
-from pricing.routing import example, json_answer
-from pricing.schemas import CurrencyInQuery, ProductIdConvertor, ProductIdInPath
+from pricing.routing import CurrencyInQuery, ProductIdInPath, example, json_answer
 from servicekit.auth import PUBLIC, current_principal, requires
 from servicekit.openapi import error_responses
 from servicekit.schemas import PageNumber, PageSize
 
 MAX_IDS: Final = 200
-_ID: Final = "[A-Za-z0-9._-]{1,64}"
 _MISSING: Final = error_responses(NoPrice(["TEST-999"], currency="USD"))
+
+
+def _none_reserved(ids: str) -> str:
+    for one in ids.split(","):
+        not_reserved(one)
+    return ids
 
 
 Ids = Annotated[
     str,
     Query(
-        pattern=f"^{_ID}(,{_ID}){{0,{MAX_IDS - 1}}}$",
+        pattern=f"^{ID}(,{ID}){{0,{MAX_IDS - 1}}}$",
         description=f"1 to {MAX_IDS} product ids, with commas between them",
         examples=["TEST-001,TEST-002"],
     ),
+    AfterValidator(_none_reserved),
 ]
 At = Annotated[MomentAskedAbout | None, Query(description="RFC 3339; by default now")]
 
@@ -45,7 +51,6 @@ def prices_router(prefix: str, prices: PriceService, *, default_currency: str) -
     """
     The routes, below ``prefix``.
     """
-    register_url_convertor("product", ProductIdConvertor())
     router = APIRouter(prefix=f"{prefix}/prices", tags=["prices"])
     _add_reading(router, prices, default_currency)
     _add_setting(router, prices)
@@ -64,7 +69,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
         return json_answer(await prices.several(product_ids, currency or default_currency, at=at))
 
     @router.get(
-        "/{product_id:product}",
+        "/{product_id:pricing_product_id}",
         summary="A product's price, now or at a moment",
         dependencies=[PUBLIC],
         response_model=PriceResponse,
@@ -76,7 +81,7 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
         return json_answer(await prices.one(product_id, currency or default_currency, at=at))
 
     @router.get(
-        "/{product_id:product}/versions",
+        "/{product_id:pricing_product_id}/versions",
         summary="Every price that a product has had and will have",
         dependencies=[PUBLIC],
         response_model=VersionsResponse,
@@ -95,12 +100,12 @@ def _add_reading(router: APIRouter, prices: PriceService, default_currency: str)
 
 def _add_setting(router: APIRouter, prices: PriceService) -> None:
     @router.put(
-        "/{product_id:product}",
+        "/{product_id:pricing_product_id}",
         summary="Set a product's price from now or a later moment on",
         dependencies=[requires("write", permission="catalog:write")],
         response_model=SetPriceResponse,
         openapi_extra=example(EXAMPLE_SET),
     )
-    async def set_price(product_id: ProductIdInPath, price: PriceToSet) -> Response:
+    async def set_price(product_id: ProductIdInPath, price: PriceRequest) -> Response:
         by = current_principal().user_id
         return json_answer(wire.set_price_json(await prices.set(price.of(product_id), by=by)))

@@ -30,7 +30,7 @@ EXAMPLE_SET: Final[dict[str, JsonValue]] = {
 }
 
 
-class PriceToSet(RequestModel):
+class PriceRequest(RequestModel):
     """
     A price from a moment on. Without ``validFrom`` it holds at once, without ``validUntil`` until
     the next; without a ``category`` the product keeps the one it has, at first ``general``.
