@@ -6,7 +6,22 @@ import asyncio
 from collections.abc import Mapping
 
 import httpx
-from inventory_app import RunningInventory, reason_of
+from inventory_app import (
+    RESERVATION_S,
+    RunningInventory,
+    prepare,
+    reason_of,
+    running_inventory,
+    settings_for,
+)
+from sqlalchemy import text
+
+from inventory.ledger import repository as ledger
+from servicekit.database import Database
+from servicekit.testing import eventually
+from servicekit.testing.clock import FakeClock
+
+MUG_AT_ONCE = text("SELECT 1 FROM products WHERE id = 'mug' FOR UPDATE NOWAIT")
 
 
 async def forms_at_once(
@@ -69,3 +84,36 @@ async def test_the_last_units_are_sold_once(inventory: RunningInventory) -> None
     assert await inventory.amounts("lamp") == (5, 5)
     assert await inventory.amounts("mug") == (100, 5)
     assert await inventory.services.ledger.audit() == {}
+
+
+async def test_an_order_locks_all_its_products_in_one_step(
+    postgres_url: str, clock: FakeClock
+) -> None:
+    """
+    An order of which a line has expired waits for a product without holding any that comes later:
+    whoever has the first and wants the second gets it, so nobody can wait for each other.
+    """
+    await asyncio.to_thread(prepare, postgres_url)
+    async with running_inventory(settings_for(postgres_url), clock) as inventory:
+        for name in ("lamp", "mug"):
+            await inventory.product(name)
+        await inventory.reserve("o-1", "mug")
+        clock.advance(RESERVATION_S)
+        async with inventory.services.database.write() as connection:
+            await ledger.locked(connection, ["lamp"])
+            waiting = asyncio.create_task(inventory.reserve("o-1", "lamp"))
+            await eventually(lambda: is_anybody_waiting(inventory.services.database))
+            await connection.execute(MUG_AT_ONCE)
+
+        assert (await waiting).status_code == 201
+        assert await inventory.amounts("lamp") == (10, 1)
+        assert await inventory.amounts("mug") == (10, 0)
+
+
+async def is_anybody_waiting(database: Database) -> bool:
+    """
+    Whether a statement waits for a lock.
+    """
+    async with database.read() as connection:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool((await connection.execute(waiting)).scalar_one())

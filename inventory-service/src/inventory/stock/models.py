@@ -181,6 +181,12 @@ class Order:
         by_product = {line.product_id: line for line in self.lines}
         return [by_product[item.product_id] for item in items]
 
+    def products_with(self, items: Iterable[Wanted]) -> set[str]:
+        """
+        The products of its lines and of ``items``.
+        """
+        return {line.product_id for line in self.lines} | {item.product_id for item in items}
+
     def due(self, now: datetime) -> list[Reservation]:
         """
         The lines that have expired without anybody having seen it.

@@ -2,7 +2,7 @@
 Reserves stock for orders, and sees reservations through.
 
 Everything that is asked for one order waits for the lock of that order's row, so a reserve and a
-release cannot slip past each other; amounts are locked after it, in the order of the products' ids.
+release cannot slip past each other; amounts are locked after it, all in one step and in the order of the products' ids.
 On SQLite one transaction writes at a time anyway. A transaction checks all before it changes
 anything, so a refusal leaves nothing behind but what had expired.
 """
@@ -84,7 +84,10 @@ class StockService:
             order = await self._add(connection, order, missing, origin, now, is_form=False)
             return Outcome(order.lines_for([item]), moved=len(missing))
 
-        return (await self._serialised(Kind.RESERVED, order_id, self._claim(order_id), work))[0]
+        lines = await self._serialised(
+            Kind.RESERVED, order_id, self._claim(order_id), work, wanted=[item]
+        )
+        return lines[0]
 
     async def reserve_order(
         self, order_id: str, items: Sequence[Wanted], origin: Origin
@@ -100,7 +103,9 @@ class StockService:
                 await repository.set_whole(connection, order_id)
             return Outcome(order.lines_for(items), moved=len(missing))
 
-        return await self._serialised(Kind.RESERVED, order_id, self._claim(order_id), work)
+        return await self._serialised(
+            Kind.RESERVED, order_id, self._claim(order_id), work, wanted=items
+        )
 
     async def change_order(
         self, deed: Deed, order_id: str, origin: Origin
@@ -114,7 +119,7 @@ class StockService:
             if not order.lines and not is_release:
                 raise OrderConflict(deed.refusal or "RELEASED", order_id=order_id)
             moved = deed.moved_of(order, order.lines)
-            order = await _moved(connection, deed, order, moved, by=origin, at=now)
+            order = await _order_after(connection, deed, order, moved, by=origin, at=now)
             if is_release and not order.is_released:
                 await repository.set_released(connection, order_id, now)
             return Outcome(order.lines, moved=len(moved))
@@ -132,7 +137,7 @@ class StockService:
 
         async def work(connection: AsyncConnection, order: Order, now: datetime) -> Outcome:
             moved = deed.moved_of(order, [order.line(reservation_id)])
-            order = await _moved(connection, deed, order, moved, by=origin, at=now)
+            order = await _order_after(connection, deed, order, moved, by=origin, at=now)
             return Outcome([order.line(reservation_id)], moved=len(moved))
 
         return (
@@ -170,10 +175,12 @@ class StockService:
         return total
 
     async def _serialised(
-        self, kind: Kind, order_id: str, take: Take, work: Work
+        self, kind: Kind, order_id: str, take: Take, work: Work, *, wanted: Sequence[Wanted] = ()
     ) -> Sequence[Reservation]:
         """
         Do ``work`` on an order that nobody else is at, after giving back what of it has expired.
+
+        ``wanted``: what the work may add to the order's lines.
         """
 
         async def transaction(connection: AsyncConnection) -> Outcome:
@@ -181,7 +188,10 @@ class StockService:
             # Not before: it may have waited long for its turn.
             now = self._now()
             due = order.due(now)
-            order = await _moved(connection, EXPIRE, order, due, by=_SWEEPER, at=now)
+            if due:
+                # In one step, for what expires and for the work: who locks in two can block others.
+                await ledger.locked(connection, order.products_with(wanted))
+            order = await _order_after(connection, EXPIRE, order, due, by=_SWEEPER, at=now)
             try:
                 return replace(await work(connection, order, now), expired=len(due))
             except (Conflict, NotFound) as refusal:
@@ -245,7 +255,7 @@ class StockService:
             return None
         # Read again: some may have been committed before their orders were ours.
         due = await repository.due_of(connection, order_ids, now)
-        await _move(connection, EXPIRE, due, by=_SWEEPER, at=now)
+        await _carry_out(connection, EXPIRE, due, by=_SWEEPER, at=now)
         return len(due)
 
     def _seen(self, reservation: Reservation) -> Reservation:
@@ -253,7 +263,7 @@ class StockService:
         return replace(reservation, status=Status.EXPIRED) if is_due else reservation
 
 
-async def _moved(
+async def _order_after(
     connection: AsyncConnection,
     deed: Deed,
     order: Order,
@@ -262,11 +272,11 @@ async def _moved(
     by: Origin,
     at: datetime,
 ) -> Order:
-    await _move(connection, deed, lines, by=by, at=at)
+    await _carry_out(connection, deed, lines, by=by, at=at)
     return order.with_status(lines, deed.to)
 
 
-async def _move(
+async def _carry_out(
     connection: AsyncConnection,
     deed: Deed,
     lines: Sequence[Reservation],
