@@ -82,6 +82,17 @@ async def test_closed_database_is_unavailable(database_url: str) -> None:
             await database.ping()
 
 
+async def test_health_does_not_wait_for_the_pool(database_url: str) -> None:
+    """
+    A service whose connections are all in use is busy and not ill.
+    """
+    async with (
+        database_with_counters(database_url, pool_size=1, max_overflow=0, limits=QUICK) as database,
+        database.read(),
+    ):
+        await database.ping()
+
+
 async def test_exhausted_pool_is_unavailable(database_url: str) -> None:
     """
     Who waits too long for a connection is told so, and the pool is whole afterwards.

@@ -4,6 +4,7 @@ What the fixtures for servers and databases promise to the tests that use them.
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -44,15 +45,30 @@ async def test_database_is_new_for_each_test(database_url: str, _turn: int) -> N
     assert await _notes_in(database_url, add="a") == ["a", "prepared"]
 
 
+@pytest.fixture
+def databases_afterwards(postgres_server: PostgresServer) -> Iterator[list[str]]:
+    """
+    Asked for before a database, this fixture ends after it, and sees that it is gone.
+    """
+    of_this_test: list[str] = []
+    yield of_this_test
+    left = postgres_server.sql("SELECT datname FROM pg_database").split()
+    assert of_this_test
+    assert not {*of_this_test} & {*left}
+
+
 async def test_database_is_gone_after_the_test(
-    postgres_server: PostgresServer, request: pytest.FixtureRequest
+    databases_afterwards: list[str], postgres_url: str, request: pytest.FixtureRequest
 ) -> None:
     """
     Databases are removed as their tests end, whoever is still connected.
     """
-    before = postgres_server.sql("SELECT datname FROM pg_database WHERE datname LIKE 'test_%'")
+    database = Database(postgres_url)
+    async with database.read() as connection:
+        name = (await connection.execute(text("SELECT current_database()"))).scalar_one()
+        databases_afterwards.append(name)
+    await database.aclose()
 
-    assert before == ""
     assert request.node.get_closest_marker("postgres")
 
 

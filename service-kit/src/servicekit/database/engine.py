@@ -5,9 +5,10 @@ A service's database: connections that are already inside a transaction.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from sqlalchemy import event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -54,25 +55,12 @@ class Database:
         limits: Limits | None = None,
     ) -> None:
         address = make_url(normalised_url(url))
+        self.dialect = "sqlite" if address.get_backend_name() == "sqlite" else "postgresql"
         self._limits = limits or Limits()
-        if address.get_backend_name() == "sqlite":
-            self.dialect = "sqlite"
-            self._writer = sqlite.writing_engine(address, self._limits)
-            self._reader = sqlite.reading_engine(
-                address, self._limits, pool_size=pool_size, max_overflow=max_overflow
-            )
-            event.listen(self._reader.sync_engine, "handle_error", translate)
-        else:
-            self.dialect = "postgresql"
-            self._writer = postgresql.writing_engine(
-                address,
-                self._limits,
-                pool_size=pool_size,
-                max_overflow=max_overflow,
-                application_name=application_name,
-            )
-            self._reader = postgresql.reading_engine(self._writer)
-        event.listen(self._writer.sync_engine, "handle_error", translate)
+        engines = partial(_engines, address, self._limits, application_name=application_name)
+        self._writer, self._reader = engines(pool_size=pool_size, max_overflow=max_overflow)
+        # Health does not depend on the pool: a service that is asked much is not ill.
+        _, self._pinger = engines(pool_size=1, max_overflow=0)
         self._is_closed = False
 
     @classmethod
@@ -131,7 +119,10 @@ class Database:
         Read from the database, or raise ``ServiceUnavailable``: for health checks.
         """
         with reaching_the_database():
-            async with asyncio.timeout(self._limits.ping_s), self.read() as connection:
+            async with (
+                asyncio.timeout(self._limits.ping_s),
+                self._transaction(self._pinger) as connection,
+            ):
                 await connection.execute(text(_PING[self.dialect]))
 
     async def aclose(self) -> None:
@@ -139,8 +130,8 @@ class Database:
         Close every connection; what is asked later finds the database unavailable.
         """
         self._is_closed = True
-        await self._reader.dispose()
-        await self._writer.dispose()
+        for engine in (self._reader, self._writer, self._pinger):
+            await engine.dispose()
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -151,6 +142,31 @@ class Database:
                 connection = await stack.enter_async_context(engine.connect())
                 await connection.begin()
             yield connection
+
+
+def _engines(
+    address: URL, limits: Limits, *, pool_size: int, max_overflow: int, application_name: str
+) -> tuple[AsyncEngine, AsyncEngine]:
+    """
+    One that writes and one that reads; on PostgreSQL they share a pool.
+    """
+    if address.get_backend_name() == "sqlite":
+        writer = sqlite.writing_engine(address, limits)
+        reader = sqlite.reading_engine(
+            address, limits, pool_size=pool_size, max_overflow=max_overflow
+        )
+        event.listen(reader.sync_engine, "handle_error", translate)
+    else:
+        writer = postgresql.writing_engine(
+            address,
+            limits,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            application_name=application_name,
+        )
+        reader = postgresql.reading_engine(writer)
+    event.listen(writer.sync_engine, "handle_error", translate)
+    return writer, reader
 
 
 async def _commit(connection: AsyncConnection) -> None:
