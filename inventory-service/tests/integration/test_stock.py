@@ -424,28 +424,3 @@ async def test_a_hundred_lines_are_one_order(inventory: RunningInventory) -> Non
     for deed, status in (("commit", "COMMITTED"), ("return", "RETURNED")):
         assert statuses(await inventory.change(deed, orderId="o-1")) == [status] * 100
     assert await inventory.services.ledger.audit() == {}
-
-
-async def test_what_happens_is_counted(inventory: RunningInventory) -> None:
-    """
-    /metrics counts reservations by outcome, and refusals by reason, once each.
-    """
-    await inventory.product("lamp", stock=2)
-    for order in ("o-1", "o-1", "o-2"):
-        await inventory.reserve(order, "lamp", 2)
-    for deed in ("commit", "commit", "return"):
-        await inventory.change(deed, orderId="o-1")
-    await inventory.reserve("o-3", "lamp", 1)
-    await inventory.change("release", orderId="o-3")
-    await inventory.change("commit", orderId="o-3")
-    metrics = (await inventory.public.get("http://inventory/metrics")).text
-
-    for line in (
-        'stock_reservations_total{outcome="reserved"} 2.0',
-        'stock_reservations_total{outcome="committed"} 1.0',
-        'stock_reservations_total{outcome="returned"} 1.0',
-        'stock_reservations_total{outcome="released"} 1.0',
-        'stock_refusals_total{reason="OUT_OF_STOCK"} 1.0',
-        'stock_refusals_total{reason="RELEASED"} 1.0',
-    ):
-        assert line in metrics
