@@ -5,26 +5,28 @@ and at which of the service's processes.
 
 import asyncio
 import sys
+import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 
 import httpx
 import pytest
-from pricing_app import API, environment_for, gateway, merchant, reasons_of, settings_for
+import pytest_asyncio
+from pricing_app import API, environment_for, gateway, merchant, prepare, reasons_of, settings_for
 
 from pricing.discounts.models import Discount, Percentage
 from pricing.errors import InvalidDiscount
 from pricing.quotes.models import Item, Wanted
 from pricing.wiring import build_services
 from servicekit.testing.clock import FakeClock
+from servicekit.testing.fixtures import BOTH_DATABASES
 from servicekit.testing.serving import serve_process
 
 PROCESSES = 3
-USES = 20
-ORDERS = [f"order-{number}" for number in range(60)]
+across_processes = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,32 @@ class Replicas:
         )
 
 
-@pytest.fixture
-async def replicas(seeded_url: str) -> AsyncIterator[Replicas]:
+@pytest.fixture(scope="module", params=BOTH_DATABASES)
+def shared_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """
-    The processes, each with a client.
+    A seeded database that the tests of several processes share; once SQLite, once PostgreSQL.
     """
-    env = environment_for(seeded_url, LOG_LEVEL="WARNING")
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('uses')}/uses.db"
+        prepare(url)
+        yield url
+        return
+    server = request.getfixturevalue("postgres_server")
+    template = request.getfixturevalue("postgres_template")("pricing", prepare)
+    name = f"uses_{uuid.uuid4().hex}"
+    server.create(name, template=template)
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def replicas(shared_url: str) -> AsyncIterator[Replicas]:
+    """
+    The processes, each with a client. They are started once for each database.
+    """
+    env = environment_for(shared_url, LOG_LEVEL="WARNING")
     argv = [sys.executable, "-m", "pricing", "serve"]
     async with AsyncExitStack() as stack:
         served = [stack.enter_async_context(serve_process(argv, env)) for _ in range(PROCESSES)]
@@ -105,41 +127,38 @@ async def replicas(seeded_url: str) -> AsyncIterator[Replicas]:
         yield Replicas(clients)
 
 
-async def test_uses_are_counted_across_processes(replicas: Replicas) -> None:
+def orders(count: int = 60) -> list[str]:
     """
-    Of sixty orders at once, exactly as many get a use as there are; each order gets one, however
-    often it asks; a release, however often it is sent, gives back that one; and a quote that races
-    its release leaves nothing claimed.
+    Orders that no other test knows.
     """
-    winners = await no_more_than_there_are(replicas)
-    await all_of_an_orders_codes_or_none(replicas)
-    await given_back_once(replicas, winners)
-    await nothing_left_of_a_race(replicas)
+    return [f"order-{uuid.uuid4().hex}" for _ in range(count)]
 
 
-async def no_more_than_there_are(replicas: Replicas) -> list[str]:
+@across_processes
+async def test_no_more_uses_go_than_there_are(replicas: Replicas) -> None:
     """
-    Sixty orders, each sent twice at once to different processes: twenty get it, the same both
-    times. Returns these.
+    Sixty orders, each sent twice at once to different processes: twenty get a use, the same both
+    times.
     """
-    await replicas.limit("FIRST20", USES)
+    wanting = orders()
+    await replicas.limit("FIRST20", 20)
 
     one, other = await asyncio.gather(
-        replicas.quotes(ORDERS, "FIRST20"), replicas.quotes(ORDERS, "FIRST20", first=1)
+        replicas.quotes(wanting, "FIRST20"), replicas.quotes(wanting, "FIRST20", first=1)
     )
 
-    assert Counter(answer.status_code for answer in one) == {200: USES, 422: 40}
+    assert Counter(answer.status_code for answer in one) == {200: 20, 422: 40}
     assert [answer.status_code for answer in one] == [answer.status_code for answer in other]
     for first, second in zip(one, other, strict=True):
         if first.is_success:
             assert first.text == second.text
         else:
             assert reasons_of(first) == reasons_of(second) == {"FIRST20": "USED_UP"}
-    assert await replicas.uses("FIRST20") == USES
-    return [order for order, answer in zip(ORDERS, one, strict=True) if answer.is_success]
+    assert await replicas.uses("FIRST20") == 20
 
 
-async def all_of_an_orders_codes_or_none(replicas: Replicas) -> None:
+@across_processes
+async def test_an_order_gets_all_of_its_codes_or_none(replicas: Replicas) -> None:
     """
     Where one of two codes is used up, no use of the other goes; nor do orders block each other that
     name the codes in different order.
@@ -147,51 +166,55 @@ async def all_of_an_orders_codes_or_none(replicas: Replicas) -> None:
     await replicas.limit("MANY", 50)
     await replicas.limit("FEW", 10)
 
-    answers = await replicas.quotes([f"both-{order}" for order in ORDERS], "MANY", "FEW")
+    answers = await replicas.quotes(orders(), "MANY", "FEW")
 
     assert Counter(answer.status_code for answer in answers) == {200: 10, 422: 50}
     assert await replicas.uses("FEW") == 10
     assert await replicas.uses("MANY") == 10
 
 
-async def given_back_once(replicas: Replicas, winners: Sequence[str]) -> None:
+@across_processes
+async def test_uses_are_given_back_once(replicas: Replicas) -> None:
     """
     Half of the orders that have a use are given up, each three times at once, and half of the uses
-    come back; then all are, and others may have them.
+    come back; when all have come back, others may have them.
     """
-    half = winners[::2]
+    holders = orders(20)
+    await replicas.limit("BACK", 20)
+    await replicas.quotes(holders, "BACK")
 
-    released = await asyncio.gather(*(replicas.releases(half, first=at) for at in range(3)))
+    released = await asyncio.gather(*(replicas.releases(holders[::2], first=at) for at in range(3)))
 
     assert {answer.status_code for answers in released for answer in answers} == {200}
     for same in zip(*released, strict=True):
         assert len({answer.text for answer in same}) == 1
-    assert await replicas.uses("FIRST20") == USES - len(half)
-    await replicas.releases(ORDERS)
-    assert await replicas.uses("FIRST20") == 0
-    late = await replicas.quotes(ORDERS, "FIRST20", first=2)
+    assert await replicas.uses("BACK") == 10
+    await replicas.releases(holders)
+    assert await replicas.uses("BACK") == 0
+    late = await replicas.quotes(holders, "BACK", first=2)
     assert {answer.status_code for answer in late} == {409}
-    others = await replicas.quotes([f"other-{order}" for order in ORDERS], "FIRST20")
-    assert Counter(answer.status_code for answer in others) == {200: USES, 422: 40}
+    others = await replicas.quotes(orders(), "BACK")
+    assert Counter(answer.status_code for answer in others) == {200: 20, 422: 40}
 
 
-async def nothing_left_of_a_race(replicas: Replicas) -> None:
+@across_processes
+async def test_a_quote_that_races_its_release_holds_nothing(replicas: Replicas) -> None:
     """
     Whichever of quote and release is first: afterwards nothing is claimed, and no quote comes.
     """
-    await replicas.limit("RACED", len(ORDERS))
-    orders = [f"raced-{order}" for order in ORDERS]
+    racing = orders()
+    await replicas.limit("RACED", len(racing))
 
     quotes, releases, again = await asyncio.gather(
-        replicas.quotes(orders, "RACED"),
-        replicas.releases(orders, first=1),
-        replicas.quotes(orders, "RACED", first=2),
+        replicas.quotes(racing, "RACED"),
+        replicas.releases(racing, first=1),
+        replicas.quotes(racing, "RACED", first=2),
     )
 
     assert {answer.status_code for answer in releases} == {200}
     assert {answer.status_code for answer in quotes + again} <= {200, 409}
     assert await replicas.uses("RACED") == 0
-    assert {answer.status_code for answer in await replicas.quotes(orders, "RACED")} == {409}
+    assert {answer.status_code for answer in await replicas.quotes(racing, "RACED")} == {409}
 
 
 async def test_the_last_use_stays_its_orders_own(seeded_url: str, clock: FakeClock) -> None:
