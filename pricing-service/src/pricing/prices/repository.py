@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pricing.moments import FOREVER
@@ -127,7 +127,7 @@ async def insert_in_order(
     connection: AsyncConnection, version: PriceVersion, *, by: str | None
 ) -> Price:
     """
-    Keep a version, whose window ends where the next begins, and end the one before it.
+    Keep a version, whose window ends where the next planned one begins, and end those before it.
 
     ``lock`` must be held.
     """
@@ -137,7 +137,8 @@ async def insert_in_order(
         table.c.currency == new.currency,
         table.c.price_type == new.type.value,
     )
-    next_begins = await _cut_at(connection, same, new.valid_from)
+    next_begins = await _next_planned(connection, same, new.valid_from)
+    await _make_way(connection, same, new.valid_from, next_begins)
     kept = replace(new, valid_until=min(new.valid_until, next_begins))
     await connection.execute(
         table.insert().values(**_values(kept), set_at=version.set_at, set_by=by)
@@ -145,23 +146,37 @@ async def insert_in_order(
     return kept
 
 
-async def _cut_at(
+async def _next_planned(
     connection: AsyncConnection, same: ColumnElement[bool], moment: datetime
 ) -> datetime:
-    """
-    End the version that holds at ``moment``; returns when the next one begins.
-    """
-    await connection.execute(
-        table.update()
-        .where(same, table.c.valid_from <= moment, table.c.valid_until > moment)
-        .values(valid_until=moment)
-    )
     following = await connection.execute(
         select(func.min(table.c.valid_from)).where(
-            same, table.c.valid_from > moment, table.c.valid_until > table.c.valid_from
+            same,
+            table.c.valid_from > moment,
+            table.c.valid_from > table.c.set_at,
+            table.c.valid_until > table.c.valid_from,
         )
     )
     return following.scalar_one() or FOREVER
+
+
+async def _make_way(
+    connection: AsyncConnection, same: ColumnElement[bool], begins: datetime, ends: datetime
+) -> None:
+    """
+    Let nothing hold between these moments that holds at the first or begins before the second.
+    """
+    # What begins in between was set to hold at once, by a clock ahead of ours or before ours was
+    # put back. It was set before, so it must not replace what is set now.
+    cut_at = case(
+        (table.c.valid_from > begins, table.c.valid_from),
+        else_=literal(begins, table.c.valid_until.type),
+    )
+    await connection.execute(
+        table.update()
+        .where(same, table.c.valid_from < ends, table.c.valid_until > begins)
+        .values(valid_until=cut_at)
+    )
 
 
 async def set_category(connection: AsyncConnection, product_id: str, category: str | None) -> str:
