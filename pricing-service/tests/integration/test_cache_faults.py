@@ -168,6 +168,27 @@ async def test_an_entry_of_another_release_is_not_used(
         assert await price(pricing) == OLD
 
 
+@pytest.mark.parametrize("kind", ["price", "generation"])
+async def test_what_is_no_text_is_not_used(
+    prices_url: str, redis_url: str, clock: FakeClock, kind: str
+) -> None:
+    """
+    Bytes that cannot be read, or a value of another type: the database answers instead, and a
+    price can be set.
+    """
+    async with service(prices_url, redis_url, clock) as pricing, opened(redis_url) as store:
+        with store.reached() as redis:
+            await redis.set(store.key(kind, KEY), b"\xff\xfe")
+            assert await price(pricing) == OLD
+            await redis.delete(store.key(kind, KEY))
+            await redis.sadd(store.key(kind, KEY), "member")
+            clock.advance(PAUSE_S)
+            assert await price(pricing) == OLD
+
+        await set_to_new(pricing)
+        assert await price(pricing) == NEW
+
+
 async def test_a_frozen_redis_brings_no_old_price_back(
     prices_url: str, own_redis: RedisProcess, clock: FakeClock
 ) -> None:
@@ -246,10 +267,12 @@ async def test_however_many_prices_are_set_meanwhile_none_is_old(
             for one in ids:
                 await cache.invalidate(one, "USD")
             await redis.replicaof("NO", "ONE")
+            await redis.config_resetstat()
 
             for _ in range(3):
                 assert set((await cache.through(ids, "USD", fetch)).values()) == {b"new"}
                 clock.advance(BOUND_S - 1)
+            assert "cmdstat_mget" not in await redis.info("commandstats")
             clock.advance(PAUSE_S)
             assert set((await cache.through(ids, "USD", fetch)).values()) == {b"new"}
             current = b"unseen"
