@@ -94,7 +94,7 @@ def _layers() -> dict[str, Callable[[ASGIApp], ASGIApp]]:
             app, lifecycle=Lifecycle(), metrics=Telemetry().requests
         ),
         "head": HeadMiddleware,
-        "error boundary": ErrorBoundaryMiddleware,
+        "error boundary": lambda app: ErrorBoundaryMiddleware(app, lifecycle=Lifecycle()),
         "lifetime": lambda app: LifetimeMiddleware(app, request_timeout_s=30),
         "body limit": lambda app: BodyLimitMiddleware(app, max_body_bytes=2**20),
         "authentication": lambda app: AuthenticationMiddleware(app, _verifier(), ("read",)),

@@ -24,6 +24,9 @@ class StockEvents:
         self._refused = telemetry.counter(
             "stock_refusals_total", "Stock movements that were refused", ("reason",)
         )
+        self._failed = telemetry.counter(
+            "stock_sweep_failures_total", "Orders whose expired stock could not be given back"
+        )
         self._adjusted = telemetry.counter(
             "stock_adjustments_total", "Stock levels that were changed by hand"
         )
@@ -44,6 +47,12 @@ class StockEvents:
         reason = "OUT_OF_STOCK" if is_short else str(refusal.details.get("reason", refusal.code))
         self._refused.labels(reason).inc()
         log.info("stock.refused", order_id=order_id, reason=reason)
+
+    def sweep_failed(self) -> None:
+        """
+        An order's expired reservations could not be given back.
+        """
+        self._failed.inc()
 
     def adjusted(self, product_id: str, *, change: int, by: str) -> None:
         """

@@ -3,6 +3,7 @@ Who or what changes stock.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +14,7 @@ class Origin:
 
     who: str
     correlation_id: str | None = None
+
+
+#: Whoever gives back what has expired.
+SWEEPER: Final = Origin("sweeper")

@@ -5,6 +5,7 @@ The ledger: nobody rewrites it, and it says when the books are wrong.
 import asyncio
 
 import pytest
+import structlog
 from inventory_app import RESERVATION_S, RunningInventory, prepare, settings_for
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -122,6 +123,33 @@ async def test_a_sweep_passes_over_what_is_busy(postgres_url: str, clock: FakeCl
     await services.database.aclose()
 
     assert (meanwhile, afterwards) == (2, 1)
+
+
+async def test_damaged_books_of_one_product_hold_up_no_other(
+    migrated_url: str, clock: FakeClock
+) -> None:
+    """
+    What cannot be given back is told of and left; the stock of all others comes back.
+    """
+    services = build_services(settings_for(migrated_url), now=clock.now)
+    await _reserve_many(services, 2)
+    await services.products.create(NewProduct("mug", "Mug", "home", stock_level=5), GATEWAY)
+    await services.stock.reserve("o-first", Wanted("mug", 1), GATEWAY)
+    async with services.database.write() as connection:
+        await connection.execute(text("UPDATE products SET reserved = 0 WHERE id = 'mug'"))
+        await connection.execute(
+            text("UPDATE stock_reservations SET expires_at = created_at WHERE product_id = 'mug'")
+        )
+    clock.advance(RESERVATION_S)
+
+    with structlog.testing.capture_logs() as logs:
+        expired = await services.stock.sweep()
+    lamp = await services.products.get("lamp")
+    await services.database.aclose()
+
+    assert (expired, lamp["reserved"]) == (2, 0)
+    failed = [line["order_id"] for line in logs if line["event"] == "stock.sweep_failed"]
+    assert failed == ["o-first"]
 
 
 async def test_a_sweep_leaves_alone_what_was_committed(migrated_url: str, clock: FakeClock) -> None:

@@ -17,7 +17,7 @@ from pricing.money import minor_units
 from pricing.names import is_category
 from servicekit.settings import ServiceName, ServicePort, ServiceSettings
 
-_RATE: Final = re.compile(r"0(\.\d{1,6})?|1(\.0{1,6})?")
+_RATE: Final = re.compile(r"0(\.[0-9]{1,6})?|1(\.0{1,6})?")
 
 
 def _known_currency(code: str) -> str:
@@ -37,7 +37,7 @@ def _read_rates(text: str) -> Mapping[str, Decimal]:
     )
     try:
         rates = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise wrong from None
     if not isinstance(rates, dict) or DEFAULT_RATE not in rates:
         raise wrong

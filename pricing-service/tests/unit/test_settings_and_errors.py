@@ -35,6 +35,8 @@ def settings(**values: object) -> Settings:
         {"default_currency": "XXX"},
         {"default_currency": "usd"},
         {"tax_rates": "no json"},
+        {"tax_rates": "[" * 20_000},
+        {"tax_rates": '{"default":"0.\u0661"}'},
         {"tax_rates": "[]"},
         {"tax_rates": '{"books":"0.07"}'},
         {"tax_rates": '{"default":0.07}'},

@@ -72,11 +72,10 @@ async def page(connection: AsyncConnection, search: Search, *, offset: int, size
     """
     column = _SORTED_BY[search.sort.removeprefix("-")]
     is_descending = search.sort.startswith("-")
+    order = (column.desc() if is_descending else column, table.c.id)
+    is_scan = search.q is not None or search.sort.removeprefix("-") not in {"id", "name"}
     return await _page(
-        connection,
-        _matching(search).order_by(column.desc() if is_descending else column, table.c.id),
-        offset=offset,
-        size=size,
+        connection, _matching(search), order, offset=offset, size=size, is_scan=is_scan
     )
 
 
@@ -84,12 +83,8 @@ async def low(connection: AsyncConnection, threshold: int, *, offset: int, size:
     """
     Products of which at most ``threshold`` units are available, the fewest first.
     """
-    return await _page(
-        connection,
-        _ALL.where(threshold >= _AVAILABLE).order_by(_AVAILABLE, table.c.id),
-        offset=offset,
-        size=size,
-    )
+    few, order = _ALL.where(threshold >= _AVAILABLE), (_AVAILABLE, table.c.id)
+    return await _page(connection, few, order, offset=offset, size=size, is_scan=True)
 
 
 async def categories(connection: AsyncConnection) -> list[tuple[str, int]]:
@@ -158,14 +153,24 @@ async def remove(connection: AsyncConnection, product_id: str, now: datetime) ->
 
 
 async def _page(
-    connection: AsyncConnection, matching: Select[Any], *, offset: int, size: int
+    connection: AsyncConnection,
+    matching: Select[Any],
+    order: tuple[ColumnElement[Any], ...],
+    *,
+    offset: int,
+    size: int,
+    is_scan: bool,
 ) -> Page:
-    count = matching.with_only_columns(func.count()).order_by(None)
+    count = matching.with_only_columns(func.count())
     total = (await connection.execute(count)).scalar_one()
     if offset >= total:
         return Page([], total)
-    rows = await connection.execute(matching.offset(offset).limit(size))
-    return Page([*_PRODUCT.items(rows)], total)
+    wanted = matching.order_by(*order).offset(offset).limit(size)
+    if not is_scan:
+        return Page([*_PRODUCT.items(await connection.execute(wanted))], total)
+    # Without an index all that match are sorted: their ids take a tenth of the time of whole rows.
+    ids = await connection.execute(wanted.with_only_columns(table.c.id))
+    return Page(await by_ids(connection, ids.scalars().all()), total)
 
 
 def _matching(search: Search) -> Select[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, literal_column, select
+from sqlalchemy import Row, Select, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inventory.stock.models import Order, Reservation, Status
@@ -116,7 +116,21 @@ async def lock_due_orders(
     Orders with reservations that have expired and that nobody else has locked: they are ours until
     the end. ``limit`` is for the reservations.
     """
-    rows = await connection.execute(
+    due = _due(now).limit(limit).with_for_update(of=stock_orders, skip_locked=True)
+    rows = await connection.execute(due)
+    return tuple(dict.fromkeys(rows.scalars()))
+
+
+async def due_orders(connection: AsyncConnection, now: datetime, *, limit: int) -> tuple[str, ...]:
+    """
+    Orders with reservations that have expired, whoever has locked them; ``limit`` as above.
+    """
+    rows = await connection.execute(_due(now).limit(limit))
+    return tuple(dict.fromkeys(rows.scalars()))
+
+
+def _due(now: datetime) -> Select[str]:
+    return (
         select(stock_orders.c.order_id)
         .join(stock_reservations, stock_reservations.c.order_id == stock_orders.c.order_id)
         .where(
@@ -125,10 +139,7 @@ async def lock_due_orders(
             stock_reservations.c.expires_at <= now,
         )
         .order_by(stock_reservations.c.expires_at)
-        .limit(limit)
-        .with_for_update(of=stock_orders, skip_locked=True)
     )
-    return tuple(dict.fromkeys(rows.scalars()))
 
 
 async def due_of(

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,8 +19,9 @@ from inventory.errors import OrderConflict
 from inventory.events import StockEvents
 from inventory.ledger import repository as ledger
 from inventory.ledger.models import Kind
-from inventory.origin import Origin
+from inventory.origin import SWEEPER, Origin
 from inventory.stock import repository
+from inventory.stock.books import carry_out
 from inventory.stock.models import (
     EXPIRE,
     RELEASE,
@@ -32,10 +32,9 @@ from inventory.stock.models import (
     Wanted,
     check_stock,
 )
+from inventory.stock.sweeper import Sweeper
 from servicekit.database import Database
 from servicekit.errors import Conflict, NotFound, StorefrontError
-
-_SWEEPER: Final = Origin("sweeper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class StockService:
         self._database = database
         self._events = events
         self._reservation_life = reservation_life
-        self._sweep_batch = sweep_batch
+        self._sweeper = Sweeper(database, events, batch=sweep_batch, now=now)
         self._now = now
 
     async def reserve(self, order_id: str, item: Wanted, origin: Origin) -> Reservation:
@@ -168,11 +167,7 @@ class StockService:
 
         Several replicas may sweep at once: each takes orders that no other has.
         """
-        total = 0
-        while (expired := await self._database.transact(self._sweep_some)) is not None:
-            self._events.moved(Kind.EXPIRED, expired)
-            total += expired
-        return total
+        return await self._sweeper.sweep()
 
     async def _serialised(
         self, kind: Kind, order_id: str, take: Take, work: Work, *, wanted: Sequence[Wanted] = ()
@@ -191,7 +186,7 @@ class StockService:
             if due:
                 # In one step, for what expires and for the work: who locks in two can block others.
                 await ledger.locked(connection, order.products_with(wanted))
-            order = await _order_after(connection, EXPIRE, order, due, by=_SWEEPER, at=now)
+            order = await _order_after(connection, EXPIRE, order, due, by=SWEEPER, at=now)
             try:
                 return replace(await work(connection, order, now), expired=len(due))
             except (Conflict, NotFound) as refusal:
@@ -248,16 +243,6 @@ class StockService:
             created_at=now,
         )
 
-    async def _sweep_some(self, connection: AsyncConnection) -> int | None:
-        now = self._now()
-        order_ids = await repository.lock_due_orders(connection, now, limit=self._sweep_batch)
-        if not order_ids:
-            return None
-        # Read again: some may have been committed before their orders were ours.
-        due = await repository.due_of(connection, order_ids, now)
-        await _carry_out(connection, EXPIRE, due, by=_SWEEPER, at=now)
-        return len(due)
-
     def _seen(self, reservation: Reservation) -> Reservation:
         is_due = reservation.is_due(self._now())
         return replace(reservation, status=Status.EXPIRED) if is_due else reservation
@@ -272,24 +257,8 @@ async def _order_after(
     by: Origin,
     at: datetime,
 ) -> Order:
-    await _carry_out(connection, deed, lines, by=by, at=at)
+    await carry_out(connection, deed, lines, by=by, at=at)
     return order.with_status(lines, deed.to)
-
-
-async def _carry_out(
-    connection: AsyncConnection,
-    deed: Deed,
-    lines: Sequence[Reservation],
-    *,
-    by: Origin,
-    at: datetime,
-) -> None:
-    if not lines:
-        return
-    amounts = await ledger.locked(connection, {line.product_id for line in lines})
-    await repository.set_status(connection, lines, deed.to)
-    postings = [line.posting(deed.kind) for line in lines]
-    await ledger.post(connection, postings, amounts.values(), by, at)
 
 
 async def _known(connection: AsyncConnection, order_id: str) -> Order:
