@@ -99,7 +99,7 @@ def loaded(url: str, *, seconds: float, script: str | None = None) -> Load:
     wrk = shutil.which("wrk")
     if wrk is None:
         raise WrkMissing
-    command = [wrk, "--latency", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s"]
+    command = [wrk, "--latency", "--timeout", "10s", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s"]
     with tempfile.TemporaryDirectory() as folder:
         if script is not None:
             lua = Path(folder, "script.lua")
