@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,6 @@ from servicekit.testing.polling import unused_port
 TESTED_CORE, OTHER_CORE = 0, 1
 CONNECTIONS = 32
 _READY_WITHIN_S = 30
-_PINNED = "import os, sys; os.sched_setaffinity(0, {%d}); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 class WrkMissing(SystemExit):
@@ -45,13 +44,20 @@ class Load:
     p99_ms: float
 
 
-def pinned(argv: Sequence[str], core: int) -> list[str]:
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
     """
-    The command, kept on one core where the machine has several and lets us choose.
+    What is started inside stays on ``core``, where the machine has several and lets us choose.
     """
     if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
-        return [*argv]
-    return [sys.executable, "-c", _PINNED % core, *argv]
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager
@@ -61,11 +67,12 @@ def served(module: str, environment: Mapping[str, str]) -> Iterator[str]:
     """
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        pinned([sys.executable, "-m", module, "serve"], TESTED_CORE),
-        env={**os.environ, "LOG_FORMAT": "json", **environment, "SERVICE_PORT": str(port)},
-        stdout=subprocess.DEVNULL,
-    )
+    with on_core(TESTED_CORE):
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, "serve"],
+            env={**os.environ, "LOG_FORMAT": "json", **environment, "SERVICE_PORT": str(port)},
+            stdout=subprocess.DEVNULL,
+        )
     try:
         _wait_until_ready(process, url)
         yield url
@@ -105,9 +112,8 @@ def loaded(url: str, *, seconds: float, script: str | None = None) -> Load:
             lua = Path(folder, "script.lua")
             lua.write_text(script)
             command += ["-s", str(lua)]
-        done = subprocess.run(
-            pinned([*command, url], OTHER_CORE), check=True, capture_output=True, text=True
-        )
+        with on_core(OTHER_CORE):
+            done = subprocess.run([*command, url], check=True, capture_output=True, text=True)
     if any(sign in done.stdout for sign in ("Non-2xx", "Socket errors", "\n  0 requests")):
         raise SystemExit(f"{url} did not answer as it should:\n{done.stdout}")
     return Load(

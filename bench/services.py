@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.load import OTHER_CORE, Load, loaded, served
+from bench.load import OTHER_CORE, Load, loaded, on_core, served
 from servicekit.testing import postgres
 from servicekit.testing.guarded import shared_lock
 from servicekit.testing.postgres import PostgresProcess
@@ -153,27 +153,11 @@ def databases() -> Iterator[dict[str, str]]:
                 binaries, lock=lock, settings={"fsync": "on", "synchronous_commit": "on"}
             )
             stack.callback(server.remove)
-            with _on_core(OTHER_CORE):
+            with on_core(OTHER_CORE):
                 server.start()
             server.server.create("bench")
             urls["PostgreSQL"] = server.server.url("bench")
         yield urls
-
-
-@contextmanager
-def _on_core(core: int) -> Iterator[None]:
-    """
-    What is started inside stays on ``core``.
-    """
-    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def measured(subject: Subject, prepare: Callable[[Api], None]) -> dict[str, float]:

@@ -12,9 +12,10 @@ from inventory.ledger.routes import ledger_router
 from inventory.products.routes import pictures_router, products_router
 from inventory.settings import Settings
 from inventory.stock.routes import stock_router
-from inventory.wiring import Now, Services, build_services, utc_now
+from inventory.wiring import Services, build_services
 from servicekit.app import create_service
 from servicekit.clients import Clients
+from servicekit.clock import Now, utc_now
 from servicekit.health import HealthCheck
 from servicekit.maintenance import Maintenance
 from servicekit.telemetry import Telemetry

@@ -2,10 +2,9 @@
 Builds the parts of this service from its settings, for the application and for the commands.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from inventory.events import StockEvents
 from inventory.ledger.service import LedgerService
@@ -13,17 +12,9 @@ from inventory.products.service import ProductService
 from inventory.settings import Settings
 from inventory.stock.service import StockService
 from servicekit import migrations
+from servicekit.clock import Now, utc_now
 from servicekit.database import Database
 from servicekit.telemetry import Telemetry
-
-Now = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """
-    The time of day.
-    """
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +47,7 @@ def build_services(
     The parts, put together; nothing is opened yet.
     """
     events = StockEvents(telemetry or Telemetry())
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        max_overflow=settings.database_max_overflow,
-        application_name=settings.service_name,
-    )
+    database = Database.configured(settings)
     stock = StockService(
         database,
         events,

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 
 from inventory.main import create_app
 from inventory.settings import Settings
-from inventory.wiring import build_services, utc_now
+from inventory.wiring import build_services
+from servicekit.clock import utc_now
 from servicekit.commands import Command, Service, main
 
 _AHEAD = timedelta(seconds=float(os.environ.pop("CLOCK_AHEAD_S", "0")))

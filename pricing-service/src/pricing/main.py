@@ -12,9 +12,10 @@ from pricing.discounts.routes import discounts_router
 from pricing.prices.routes import prices_router
 from pricing.quotes.routes import quotes_router
 from pricing.settings import Settings
-from pricing.wiring import Now, Services, build_services, utc_now
+from pricing.wiring import Services, build_services
 from servicekit.app import create_service
 from servicekit.clients import Clients
+from servicekit.clock import Now, utc_now
 from servicekit.health import HealthCheck
 from servicekit.maintenance import Maintenance
 from servicekit.telemetry import Telemetry

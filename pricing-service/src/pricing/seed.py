@@ -5,18 +5,16 @@ It can be run again at any time: it adds what is not there, and leaves alone wha
 has been changed since. A product that has ever had a price in a currency gets none in that.
 """
 
-from collections.abc import Callable
-from datetime import datetime
-
 import structlog
 
 from pricing.demo_prices import demo_discounts, demo_prices
-from pricing.wiring import Services, utc_now
+from pricing.wiring import Services
+from servicekit.clock import Now, utc_now
 
 log = structlog.get_logger()
 
 
-async def seed(services: Services, *, now: Callable[[], datetime] = utc_now) -> None:
+async def seed(services: Services, *, now: Now = utc_now) -> None:
     """
     Make what is missing.
     """

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pricing.discounts.service import DiscountService
 from pricing.prices.cache import TIMEOUT_S, PriceCache
@@ -16,18 +16,10 @@ from pricing.quotes.models import QuoteTerms
 from pricing.quotes.service import QuoteService
 from pricing.settings import Settings
 from servicekit import migrations
+from servicekit.clock import Now, utc_now
 from servicekit.database import Database
 from servicekit.redis import RedisStore
 from servicekit.telemetry import Telemetry
-
-Now = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """
-    The time of day.
-    """
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +59,7 @@ def build_services(
     The parts, put together; nothing is opened yet.
     """
     telemetry = telemetry or Telemetry()
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        max_overflow=settings.database_max_overflow,
-        application_name=settings.service_name,
-    )
+    database = Database.configured(settings)
     redis = _redis(settings)
     steady = SteadyTime(now=now, monotonic=monotonic)
     bound = timedelta(seconds=settings.price_cache_seconds)

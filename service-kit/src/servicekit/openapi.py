@@ -100,6 +100,13 @@ def error_responses(*errors: StorefrontError) -> dict[int | str, OpenApi]:
     return by_status
 
 
+def example(body: OpenApi) -> OpenApi:
+    """
+    What a route declares as ``openapi_extra`` to show a body to send.
+    """
+    return {"requestBody": {"content": {JSON: {"example": body}}}}
+
+
 def _response(status: int) -> OpenApi:
     return {
         "description": HTTPStatus(status).phrase,

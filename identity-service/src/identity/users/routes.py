@@ -21,12 +21,11 @@ from identity.users.schemas import (
     ResetPassword,
     UserResponse,
     UsersResponse,
-    example,
 )
 from identity.users.service import UserService
 from servicekit.auth import Principal, current_principal, requires
 from servicekit.errors import NotFound
-from servicekit.openapi import error_responses
+from servicekit.openapi import error_responses, example
 from servicekit.schemas import PageNumber, PageSize
 from servicekit.text import PlainText
 

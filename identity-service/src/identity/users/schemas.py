@@ -3,7 +3,7 @@ What the user routes take and answer.
 """
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, JsonValue, StrictBool
 
@@ -184,10 +184,3 @@ class ResetPassword(AnswerModel):
     )
 
     password: str
-
-
-def example(body: dict[str, Any]) -> dict[str, Any]:
-    """
-    ``openapi_extra`` that shows a body to send.
-    """
-    return {"requestBody": {"content": {"application/json": {"example": body}}}}

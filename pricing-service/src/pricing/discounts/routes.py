@@ -15,10 +15,9 @@ from pricing.discounts.schemas import (
     DiscountsResponse,
 )
 from pricing.discounts.service import DiscountService
-from pricing.routing import example
 from servicekit.auth import current_principal, requires
 from servicekit.errors import NotFound
-from servicekit.openapi import error_responses
+from servicekit.openapi import error_responses, example
 from servicekit.schemas import PageNumber, PageSize
 
 #: Without regard to case: inside, codes are in capitals.

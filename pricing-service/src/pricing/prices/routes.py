@@ -20,9 +20,9 @@ from pricing.prices.schemas import (
     VersionsResponse,
 )
 from pricing.prices.service import PriceService
-from pricing.routing import CurrencyInQuery, ProductIdInPath, example, json_answer
+from pricing.routing import CurrencyInQuery, ProductIdInPath, json_answer
 from servicekit.auth import PUBLIC, current_principal, requires
-from servicekit.openapi import error_responses
+from servicekit.openapi import error_responses, example
 from servicekit.schemas import PageNumber, PageSize
 
 MAX_IDS: Final = 200

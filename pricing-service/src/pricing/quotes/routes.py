@@ -20,10 +20,10 @@ from pricing.quotes.schemas import (
 )
 from pricing.quotes.service import QuoteService
 from pricing.refusals import Reason, Refusal
-from pricing.routing import example, json_answer
+from pricing.routing import json_answer
 from servicekit.auth import PUBLIC, requires
 from servicekit.errors import NotFound
-from servicekit.openapi import error_responses
+from servicekit.openapi import error_responses, example
 
 _REFUSALS: Final = (
     NoPrice(["TEST-999"], currency="USD"),
