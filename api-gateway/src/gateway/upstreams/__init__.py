@@ -1,0 +1,3 @@
+"""
+The services behind the gateway, as typed clients: the only place that knows their paths and bodies.
+"""
