@@ -26,7 +26,7 @@ from servicekit.auth import JwksKeys, ServiceToken, TokenVerifier
 from servicekit.http import Policy, ServiceClient
 from servicekit.http.metrics import UpstreamMetrics, breaker_details
 from servicekit.http.policy import DEFAULT_POLICY
-from servicekit.settings import ServiceSettings
+from servicekit.settings import ServiceClientSettings, ServiceSettings
 from servicekit.telemetry import Telemetry
 
 JWKS_PATH = "/.well-known/jwks.json"
@@ -100,6 +100,17 @@ class Clients:
         token = ServiceToken(fetch)
         self._closing.append(token.aclose)
         return token
+
+    def own_token(
+        self, identity: ServiceClient, settings: ServiceClientSettings
+    ) -> ServiceToken | None:
+        """
+        The token of the client that ``settings`` name; None where they hold no secret.
+        """
+        if settings.service_client_secret is None:
+            return None
+        secret = settings.service_client_secret.get_secret_value()
+        return self.service_token(identity, client_id=settings.own_client_id, secret=secret)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -220,6 +220,31 @@ class ServiceSettings(BaseSettings):
         return f"redis://{self.redis_host}:{self.redis_port}/0"
 
 
+class ServiceClientSettings(ServiceSettings):
+    """
+    For a service that calls others in its own name: what it shows to the identity service.
+    """
+
+    service_client_id: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z][a-z0-9-]{1,62}$",
+            description="This service's client id at the identity service; none: its SERVICE_NAME",
+        ),
+    ] = None
+    service_client_secret: Annotated[
+        SecretStr | None,
+        Field(description="Its client secret there; none: it calls nobody in its name; secret"),
+    ] = None
+
+    @property
+    def own_client_id(self) -> str:
+        """
+        The client id by which this service is known to identity.
+        """
+        return self.service_client_id or self.service_name
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

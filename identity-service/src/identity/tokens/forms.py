@@ -1,51 +1,28 @@
 """
 Reads what RFC 6749 and RFC 7009 put into forms, and who the calling client is.
 
-A form is ``application/x-www-form-urlencoded``, names no field twice, and a
-field without a value counts as absent. A client shows itself by HTTP Basic or
-in the form, not both. A bearer token in the header is no client authentication,
-and is passed over.
+A client shows itself by HTTP Basic or in the form, not both. A bearer token in the
+header is no client authentication, and is passed over.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
 from identity.clients.service import ClientCredentials
 from identity.errors import GrantRequestRefused, InvalidClient
+from servicekit import forms
+from servicekit.forms import Form
 from servicekit.text import has_control_characters
-
-_FORM = "application/x-www-form-urlencoded"
-_MAX_FIELDS = 20
-#: Longer than any name, secret, password (1 KiB) or token of ours.
-_MAX_FIELD_LENGTH = 8192
-
-Form = Mapping[str, str]
 
 
 async def form_of(request: Request) -> Form:
     """
     The fields of the request's form; raises GrantRequestRefused.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != _FORM:
-        raise _malformed(f"The body must be a form ({_FORM}).")
-    try:
-        fields = parse_qsl(
-            (await request.body()).decode(), max_num_fields=_MAX_FIELDS, errors="strict"
-        )
-    except ValueError:
-        raise _malformed("The form could not be read.") from None
-    form = dict(fields)
-    if len(form) < len(fields):
-        raise _malformed("A field stands in the form twice.")
-    for name, value in fields:
-        if len(value) > _MAX_FIELD_LENGTH or has_control_characters(name + value):
-            raise _malformed("A field is too long, or holds control characters.")
-    return form
+    return await forms.form_of(request, refusal=_malformed)
 
 
 def required(form: Form, name: str) -> str:

@@ -2,14 +2,13 @@
 What the token routes take and answer, as OpenAPI describes it.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from identity.tokens.models import TokenAnswer, scope_text
 from servicekit.auth import Principal
-
-_FORM = "application/x-www-form-urlencoded"
+from servicekit.forms import described
 
 
 class TokenResponse(BaseModel):
@@ -94,24 +93,12 @@ class PrincipalResponse(BaseModel):
         )
 
 
-def _form(required: list[str], properties: dict[str, str]) -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "required": required,
-        "properties": {
-            name: {"type": "string", "description": description}
-            for name, description in properties.items()
-        },
-    }
-    return {"requestBody": {"required": True, "content": {_FORM: {"schema": schema}}}}
-
-
 _CLIENT = {
     "client_id": "The calling client, where HTTP Basic does not tell it",
     "client_secret": "The calling client's secret, where HTTP Basic does not tell it",
 }
 #: The forms are read by ``identity.tokens.forms``; this describes them.
-TOKEN_FORM = _form(
+TOKEN_FORM = described(
     ["grant_type"],
     {
         "grant_type": "password, client_credentials or refresh_token",
@@ -122,7 +109,7 @@ TOKEN_FORM = _form(
     }
     | _CLIENT,
 )
-REVOCATION_FORM = _form(
+REVOCATION_FORM = described(
     ["token"],
     {
         "token": "An access token or a refresh token",
