@@ -1,0 +1,3 @@
+"""
+Accounts: people sign in, stay signed in, sign out, and ask who they are.
+"""

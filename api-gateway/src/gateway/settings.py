@@ -1,0 +1,103 @@
+"""
+What the gateway can be told, on top of what every service can.
+"""
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from servicekit.http import Policy
+from servicekit.http.policy import DEFAULT_POLICY
+from servicekit.settings import HttpUrl, ServiceName, ServicePort, ServiceSettings
+
+#: The part of a read's time that one attempt may take: two of them and the pause between fit in,
+#: so that a backend's one slow or lost answer is asked for again and the read still served.
+ATTEMPT_SHARE: Final = 0.4
+
+
+class Settings(ServiceSettings):
+    """
+    The gateway's settings.
+    """
+
+    service_name: ServiceName = "api-gateway"
+    service_port: ServicePort = 8000
+
+    api_v1_prefix: Annotated[
+        str,
+        Field(
+            pattern=r"^(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+$",
+            description="Where the API stands below the address",
+        ),
+    ] = "/api/v1"
+    request_timeout_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=300,
+            description="What a request is given unless its caller asks for less "
+            "(X-Request-Deadline-Ms); s",
+        ),
+    ] = 2.0
+
+    inventory_service_url: Annotated[
+        HttpUrl, Field(description="Where products and their stock come from")
+    ] = "http://127.0.0.1:8001"
+    pricing_service_url: Annotated[HttpUrl, Field(description="Where prices come from")] = (
+        "http://127.0.0.1:8002"
+    )
+    service_timeout: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=300,
+            description="What a call to a backend may take in all, retries and waits included, "
+            "where its request has that long; s",
+        ),
+    ] = 30.0
+    circuit_breaker_threshold: Annotated[
+        int,
+        Field(ge=1, le=1_000, description="Failures in a row after which a backend is left alone"),
+    ] = 5
+    circuit_breaker_timeout: Annotated[
+        float, Field(gt=0, le=3_600, description="How long it is then left alone; s")
+    ] = 60.0
+
+    stale_if_error_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=86_400,
+            description="How old a last-known value may be that stands in for a backend that "
+            "does not answer; 0: none does; s",
+        ),
+    ] = 300.0
+    last_known_products: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Products, and as many prices, whose last-known values are kept",
+        ),
+    ] = 20_000
+
+    @property
+    def policy(self) -> Policy:
+        """
+        The bounds of the calls to a backend.
+        """
+        return Policy(
+            total_timeout_s=self.service_timeout,
+            attempt_timeout_s=min(self.service_timeout, DEFAULT_POLICY.attempt_timeout_s),
+            breaker_threshold=self.circuit_breaker_threshold,
+            breaker_open_for_s=self.circuit_breaker_timeout,
+        )
+
+    @property
+    def reading_policy(self) -> Policy:
+        """
+        The same for calls by which products and prices are read: an attempt leaves time for another.
+        """
+        attempt_s = min(self.service_timeout, ATTEMPT_SHARE * self.request_timeout_seconds)
+        return replace(self.policy, attempt_timeout_s=attempt_s)
