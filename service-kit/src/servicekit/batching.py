@@ -8,6 +8,8 @@ as one call, and lookups that begin meanwhile wait for the next::
     load(b) ─┼─> one call for a, b      load(a) ──> the next call, although a is on the wire
     load(b) ─┘
 
+Several batchers can be waited for at once: see ``servicekit.lookups.Wait``.
+
 **Only for lookups that do not depend on who asks**: an answer goes to everybody
 who waits for its key, and a call carries no token, privacy level or other
 context of any caller.
@@ -16,11 +18,11 @@ context of any caller.
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
-from contextvars import Context
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from servicekit import correlation, deadline
 from servicekit.errors import DeadlineExceeded, Overloaded
@@ -29,7 +31,16 @@ from servicekit.lookups import Entry, SharedCall, Wait
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+_NOTES: Final[ContextVar[list[object]]] = ContextVar("notes_on_a_shared_call")
+
 DEFAULT_MAX_WAITING = 10_000
+
+
+def note(fact: object) -> None:
+    """
+    Keep ``fact`` with the shared call in progress (``Entry.call.notes``); for ``fetch_many`` only.
+    """
+    _NOTES.get().append(fact)
 
 
 class NoAnswer(LookupError):
@@ -96,14 +107,32 @@ class Batcher(Generic[K, V]):
         self._is_closed = False
         self._n_lookups = self._n_shared = self._n_keys = self._n_calls = 0
 
+    def begin(self, wait: Wait, key: K) -> Entry[K, V]:
+        """
+        Let ``wait`` wait for ``key``, too. Never raises: what cannot begin has its error already.
+        """
+        entry = self._line.get(key)
+        if entry is not None and wait in entry.waits:
+            self._n_shared += 1
+        elif (refusal := self._refusal(wait)) is not None:
+            entry = Entry(key, self._left)
+            entry.outcome = refusal
+            return entry
+        else:
+            entry = self._entry_for(key, entry)
+            wait.add(entry)
+            self._n_waiting += 1
+        self._n_lookups += 1
+        return entry
+
     async def load(self, key: K) -> V:
         """
         The value of ``key``, or the error that stands in its place.
         """
-        wait = Wait[K, V]()
-        self._join(wait, key)
-        await self._until_over(wait)
-        answer = wait.answer_for(key)
+        wait = Wait()
+        entry = self.begin(wait, key)
+        await wait.until_over()
+        answer = entry.answer(wait)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -112,14 +141,10 @@ class Batcher(Generic[K, V]):
         """
         For each key its value or its error, in the order of ``keys``.
         """
-        wait = Wait[K, V]()
-        for key in keys:
-            try:
-                self._join(wait, key)
-            except (BatcherClosed, DeadlineExceeded, Overloaded) as error:
-                wait.answers[key] = error
-        await self._until_over(wait)
-        return [wait.answer_for(key) for key in keys]
+        wait = Wait()
+        entries = [self.begin(wait, key) for key in keys]
+        await wait.until_over()
+        return [entry.answer(wait) for entry in entries]
 
     def stats(self) -> BatcherStats:
         """
@@ -151,48 +176,29 @@ class Batcher(Generic[K, V]):
             call.cancel()
         await asyncio.gather(*(call.task for call in calls if call.task), return_exceptions=True)
 
-    def _join(self, wait: Wait[K, V], key: K) -> None:
+    def _refusal(self, wait: Wait) -> Exception | None:
         if self._is_closed:
-            raise BatcherClosed("closed")
+            return BatcherClosed("closed")
         if wait.given_s == 0:
-            raise DeadlineExceeded(after_s=0)
-        entry = self._line.get(key)
-        if entry is not None and wait in entry.waits:
-            self._n_shared += 1
-        elif self._n_waiting >= self._max_waiting:
-            raise Overloaded(self._name)
-        else:
-            wait.begin(self._entry_for(key, entry))
-            self._n_waiting += 1
-        self._n_lookups += 1
+            return DeadlineExceeded(after_s=0)
+        if self._n_waiting >= self._max_waiting:
+            return Overloaded(self._name)
+        return None
 
     def _entry_for(self, key: K, entry: Entry[K, V] | None) -> Entry[K, V]:
         if entry is not None:
             self._n_shared += 1
             return entry
-        entry = self._line[key] = Entry(key)
+        entry = self._line[key] = Entry(key, self._left)
         if self._turn_end is None and len(self._calls) < self._max_in_flight:
             # Not now: what else begins in this turn of the loop goes with it.
             self._turn_end = asyncio.get_running_loop().call_soon(self._send, context=Context())
         return entry
 
-    async def _until_over(self, wait: Wait[K, V]) -> None:
-        if not wait.entries:
-            return
-        timer = wait.end_at_deadline()
-        try:
-            await wait.over
-        finally:
-            if timer is not None:
-                timer.cancel()
-            for entry in wait.entries.values():
-                self._leave(wait, entry)
-
-    def _leave(self, wait: Wait[K, V], entry: Entry[K, V]) -> None:
+    def _left(self, entry: Entry[K, V]) -> None:
         """
-        The caller goes without an answer for this key.
+        A caller goes without an answer for this key.
         """
-        del entry.waits[wait]
         if entry.call is not None:
             entry.call.waits_left -= 1
             if entry.call.waits_left == 0:
@@ -224,20 +230,24 @@ class Batcher(Generic[K, V]):
 
     async def _fetch(self, call: SharedCall[K, V]) -> Mapping[K, V | Exception]:
         keys = [entry.key for entry in call.entries]
+        _NOTES.set(call.notes)
         with (
             deadline.at(call.deadline_at),
             nullcontext() if call.asked_by is None else correlation.correlated(call.asked_by),
         ):
             answers = await self._fetch_many(keys)
+        # Here and not when it is done: what is no mapping fails this call and nothing else.
         return {key: answers[key] for key in keys if key in answers}
 
     def _done(self, call: SharedCall[K, V], task: asyncio.Task[Mapping[K, V | Exception]]) -> None:
         self._calls.discard(call)
         failure = None if task.cancelled() else task.exception()
         answers = {} if task.cancelled() or failure is not None else task.result()
-        for entry in call.entries:
+        for entry in call.end():
             if isinstance(failure, Exception):
                 entry.settle(failure)
-            else:
-                entry.settle(answers.get(entry.key, NoAnswer(entry.key)))
+            elif entry.key in answers:
+                entry.settle(answers[entry.key])
+            elif entry.waits:  # who has left before was told that the time is over
+                entry.settle(NoAnswer(entry.key))
         self._send()

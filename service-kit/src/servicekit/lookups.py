@@ -2,13 +2,14 @@
 Who waits for what: the bookkeeping of ``servicekit.batching``.
 
 A ``Wait`` is one caller, an ``Entry`` is one key, and a ``SharedCall`` is what goes out for
-many of either.
+many of either. All three are made for every request, so they are small and made of little.
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import Context
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 from servicekit import correlation, deadline
 from servicekit.errors import DeadlineExceeded
@@ -16,59 +17,89 @@ from servicekit.errors import DeadlineExceeded
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+#: Timers know of no caller; none of them sets anything in here.
+_NOWHERE: Final = Context()
+_NOTHING: Final = object()
 
-class Wait(Generic[K, V]):
+
+class Wait:
     """
-    One caller's wait for some keys. It is ``over`` when all are answered, or the caller's time is.
+    One caller's wait for any number of keys, of one batcher or of several.
+
+    ::
+
+        wait = Wait()
+        product, price = products.begin(wait, "a"), prices.begin(wait, "b")
+        await wait.until_over()
+        product.answer(wait), price.answer(wait)
+
+    Whoever has begun waits to the end: nobody else tells the batchers that they may forget it. It is over when all are answered, or when the caller's time is: at ``until``, a moment of the
+    monotonic clock, or at the caller's deadline where that is sooner.
     """
 
-    __slots__ = ("answers", "asked_by", "deadline_at", "entries", "given_s", "over")
+    __slots__ = ("_entries", "_n_left", "_over", "asked_by", "deadline_at", "given_s")
 
-    def __init__(self) -> None:
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        #: What it still waits for.
-        self.entries: dict[K, Entry[K, V]] = {}
-        self.answers: dict[K, V | Exception] = {}
+    def __init__(self, *, until: float | None = None) -> None:
+        self._over: asyncio.Future[None] | None = None
+        self._n_left = 0
+        self._entries: list[Entry[Any, Any]] = []
         self.asked_by = correlation.current()
-        self.deadline_at = deadline.expires_at()
-        self.given_s = deadline.remaining_s()
+        own = deadline.expires_at()
+        moment = own if until is None or (own is not None and own < until) else until
+        self.deadline_at = moment
+        self.given_s = None if moment is None else max(0.0, moment - time.monotonic())
 
-    def begin(self, entry: "Entry[K, V]") -> None:
+    @property
+    def is_over(self) -> bool:
+        """
+        Nobody waits any more.
+        """
+        return self._over is not None and self._over.done()
+
+    def add(self, entry: "Entry[Any, Any]") -> None:
         """
         Wait for one key more.
         """
-        self.entries[entry.key] = entry
+        self._entries.append(entry)
+        self._n_left += 1
         entry.waits[self] = None
 
-    def answer(self, key: K, answer: V | Exception) -> None:
+    async def until_over(self) -> None:
+        """
+        Return when all is answered or the time is over; whoever is cancelled here has left.
+        """
+        if self._n_left == 0:
+            return
+        loop = asyncio.get_running_loop()
+        self._over = over = loop.create_future()
+        timer = None
+        if self.given_s is not None:
+            timer = loop.call_later(self.given_s, self._end, context=_NOWHERE)
+        try:
+            await over
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if self._n_left:
+                over.cancel()  # who is cancelled before the answer is over, too
+                self._leave()
+
+    def answered(self) -> None:
         """
         One of the keys has its answer; who is not there any more is not disturbed.
         """
-        del self.entries[key]
-        self.answers[key] = answer
-        if not self.entries and not self.over.done():
-            self.over.set_result(None)
-
-    def answer_for(self, key: K) -> V | Exception:
-        """
-        What came for ``key``; what did not come in time is past the deadline.
-        """
-        if key in self.answers:
-            return self.answers[key]
-        return DeadlineExceeded(after_s=self.given_s or 0.0)
-
-    def end_at_deadline(self) -> asyncio.TimerHandle | None:
-        """
-        See that it is over when the caller's time is.
-        """
-        if self.given_s is None:
-            return None
-        loop = asyncio.get_running_loop()
-        return loop.call_later(self.given_s, self._end, context=Context())
+        self._n_left -= 1
+        if self._n_left == 0:
+            self._end()
 
     def _end(self) -> None:
-        if not self.over.done():
-            self.over.set_result(None)
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def _leave(self) -> None:
+        for entry in self._entries:
+            if not entry.is_settled:
+                entry.leave(self)
 
 
 class Entry(Generic[K, V]):
@@ -76,27 +107,56 @@ class Entry(Generic[K, V]):
     A key, and all who wait for it, in the order in which they came.
     """
 
-    __slots__ = ("call", "key", "waits")
+    __slots__ = ("_on_leave", "call", "key", "outcome", "waits")
 
-    def __init__(self, key: K) -> None:
+    def __init__(self, key: K, on_leave: "Callable[[Entry[K, V]], None]") -> None:
         self.key = key
-        self.waits: dict[Wait[K, V], None] = {}
+        self.waits: dict[Wait, None] = {}
         #: None until the key goes out.
         self.call: SharedCall[K, V] | None = None
+        #: The answer or the error, once it is settled; callers ask for their ``answer``.
+        self.outcome: object = _NOTHING
+        self._on_leave = on_leave
+
+    @property
+    def is_settled(self) -> bool:
+        """
+        It has its answer.
+        """
+        return self.outcome is not _NOTHING
 
     def is_wanted(self) -> bool:
         """
         Somebody is still there to wait for it.
         """
-        return any(not wait.over.done() for wait in self.waits)
+        return any(not wait.is_over for wait in self.waits)
 
-    def settle(self, answer: V | Exception) -> None:
+    def settle(self, outcome: V | Exception) -> None:
         """
-        Give all who wait ``answer``, each their own copy of an error.
+        Give all who wait ``outcome``.
         """
+        self.outcome = outcome
         waits, self.waits = self.waits, {}
         for wait in waits:
-            wait.answer(self.key, _own(answer) if isinstance(answer, Exception) else answer)
+            wait.answered()
+
+    def answer(self, wait: Wait) -> V | Exception:
+        """
+        What came for ``wait``. An error is its own copy; what did not come in time is past the deadline.
+        """
+        outcome = self.outcome
+        if outcome is _NOTHING:
+            return DeadlineExceeded(after_s=wait.given_s or 0.0)
+        if isinstance(outcome, Exception):
+            return _own(outcome)
+        return cast("V", outcome)
+
+    def leave(self, wait: Wait) -> None:
+        """
+        ``wait`` goes without an answer.
+        """
+        del self.waits[wait]
+        self._on_leave(self)
 
 
 class SharedCall(Generic[K, V]):
@@ -104,15 +164,35 @@ class SharedCall(Generic[K, V]):
     A call on the wire. ``waits_left`` counts those who have neither their answer nor left.
     """
 
-    __slots__ = ("asked_by", "deadline_at", "entries", "task", "waits_left")
+    __slots__ = (
+        "asked_by",
+        "deadline_at",
+        "entries",
+        "n_keys",
+        "n_lookups",
+        "notes",
+        "task",
+        "waits_left",
+    )
 
-    def __init__(self, entries: list[Entry[K, V]]) -> None:
+    def __init__(self, entries: Sequence[Entry[K, V]]) -> None:
         self.entries = entries
+        self.n_keys = len(entries)
         self.task: asyncio.Task[Mapping[K, V | Exception]] | None = None
         waits = [wait for entry in entries for wait in entry.waits]
-        self.waits_left = len(waits)
-        self.deadline_at = _latest({wait.deadline_at for wait in waits if not wait.over.done()})
+        #: How many lookups it went out for; several may have asked for one key.
+        self.n_lookups = self.waits_left = len(waits)
+        self.deadline_at = _latest({wait.deadline_at for wait in waits if not wait.is_over})
         self.asked_by = next((wait.asked_by for wait in waits if wait.asked_by), None)
+        #: What whoever fetched has noted of how it went, for callers who want to know.
+        self.notes: list[object] = []
+
+    def end(self) -> Sequence[Entry[K, V]]:
+        """
+        The call is over: its entries, which it forgets, since they know it and it would know them.
+        """
+        entries, self.entries, self.task = self.entries, (), None
+        return entries
 
     def cancel(self) -> None:
         """

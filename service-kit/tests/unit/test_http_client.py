@@ -28,7 +28,15 @@ from servicekit.errors import (
     UpstreamFailed,
     UpstreamRefused,
 )
-from servicekit.http import CallEnded, CallOutcome, Policy, ServiceClient, segment
+from servicekit.http import (
+    CallEnded,
+    CallOutcome,
+    Policy,
+    ServiceClient,
+    State,
+    recorded,
+    segment,
+)
 from servicekit.http.addresses import Params
 from servicekit.http.attempt import body_of
 from servicekit.testing.clock import FakeClock
@@ -622,7 +630,27 @@ async def test_observer_is_told_how_calls_end(
         await client(Network([said]), observer=watcher, policy=ONCE).post("/x")
 
     assert watcher.started == [("inventory", "POST")]
-    assert watcher.ended == [CallEnded("inventory", "POST", outcome, status, 0.0, 1)]
+    assert watcher.ended == [
+        CallEnded("inventory", "POST", outcome, status, 0.0, 1, 30.0, State.CLOSED)
+    ]
+
+
+async def test_calls_are_recorded_for_whoever_asks() -> None:
+    """
+    Inside ``recorded`` each call leaves what became of it, also where nobody observes.
+    """
+    inventory = client(Network([500, 200]), policy=ONCE)
+
+    with recorded() as calls:
+        with suppress(StorefrontError):
+            await inventory.get("/x")
+        await inventory.get("/x")
+    await inventory.get("/x")
+
+    assert [(call.outcome, call.status, call.attempts) for call in calls] == [
+        (CallOutcome.FAILED, 500, 1),
+        (CallOutcome.OK, 200, 1),
+    ]
 
 
 async def test_observer_is_told_of_calls_that_were_not_made() -> None:

@@ -11,6 +11,7 @@ from servicekit.http.client import ServiceClient
 from servicekit.http.observer import CallEnded, CallOutcome, Observer, Retry
 from servicekit.http.policy import Policy
 from servicekit.http.reply import Reply
+from servicekit.http.watching import recorded
 
 __all__ = [
     "Breaker",
@@ -24,5 +25,6 @@ __all__ = [
     "Snapshot",
     "State",
     "Transition",
+    "recorded",
     "segment",
 ]

@@ -134,6 +134,13 @@ class Breaker:
         if ticket == self._transitions and self._state is State.HALF_OPEN:
             self._probes -= 1
 
+    @property
+    def state(self) -> State:
+        """
+        Whether calls are let through.
+        """
+        return self._state
+
     def snapshot(self) -> Snapshot:
         """
         The state now, since when, and why.

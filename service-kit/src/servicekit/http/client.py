@@ -190,9 +190,7 @@ class ServiceClient:
         )
 
     async def _exchange(self, call: Call, request: httpx.Request) -> Reply:
-        if self._observer is None:
-            return await self._send(call, request)
-        with watched(self._observer, call, self._clock):
+        with watched(self._observer, call, self.breaker, self._clock):
             return await self._send(call, request)
 
     async def _send(self, call: Call, request: httpx.Request) -> Reply:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from servicekit.http.breaker import Transition
+from servicekit.http.breaker import State, Transition
 
 
 class CallOutcome(StrEnum):
@@ -39,6 +39,9 @@ class CallEnded:
     status: int | None
     duration_s: float
     attempts: int
+    #: The time it had in all, and the breaker's state when it was over.
+    given_s: float
+    breaker: State
 
 
 @dataclass(frozen=True, slots=True)
