@@ -1,0 +1,28 @@
+"""
+Entity tags: a client that has an answer already is told so, without a body.
+
+A tag is made of the bytes of an answer (a strong one, RFC 9110, section 8.8.3). Only a complete
+answer has one: what is missing in an answer may be there a moment later.
+"""
+
+import re
+from hashlib import blake2b
+from typing import Final
+
+_TAG_BYTES: Final = 12
+#: ``W/"..."`` and ``"..."``; reads are compared weakly, so the prefix does not count.
+_TAGS: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+
+
+def etag_of(body: bytes) -> str:
+    """
+    The tag of this very body.
+    """
+    return f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    """
+    Whether the client says in ``If-None-Match`` that it has the answer of this tag.
+    """
+    return if_none_match.strip() == "*" or etag in _TAGS.findall(if_none_match)

@@ -1,0 +1,112 @@
+"""
+The lookups that concurrent requests share, and what is kept of what they read.
+
+Only what does not depend on who asks goes through here: the words, stock and prices that everybody
+is shown. A call goes out in an empty context, so it carries nothing of any of its callers but the
+correlation id of the first.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from gateway.catalog.lanes import Lanes
+from gateway.catalog.last_known import LastKnown
+from gateway.upstreams.inventory import Inventory, Search
+from gateway.upstreams.models import Price, Product, ProductPage
+from gateway.upstreams.pricing import Pricing
+from servicekit.batching import Batcher
+
+CategoryCounts = Sequence[tuple[str, int]]
+
+#: What the services take at once.
+MAX_BATCH: Final = 200
+#: Few calls at once make them large: what comes while they are on the wire goes out together. One
+#: alone would let a single slow answer hold up everybody.
+MAX_IN_FLIGHT: Final = 2
+#: A page counts as so many products in the bound of what is kept: it may hold as many.
+_PRODUCTS_OF_A_PAGE: Final = 100
+#: Pricing has addresses of these names, so it refuses them as ids: and with them, all that a batch
+#: asks for besides. No product is called so.
+_REFUSED_AS_IDS: Final = frozenset({"calculate", "quote", "quotes"})
+
+
+class Loaders:
+    """
+    One shared way to ask for each kind of thing, and the last known of each.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        pricing: Pricing,
+        *,
+        max_age_s: float,
+        max_last_known: int,
+        now: Callable[[], float],
+    ) -> None:
+        self._inventory = inventory
+        self._pricing = pricing
+        self._now = now
+        self.last_products: LastKnown[str, Product] = LastKnown(max_last_known, max_age_s, now)
+        self.last_prices: LastKnown[str, Price] = LastKnown(max_last_known, max_age_s, now)
+        max_pages = max_last_known // _PRODUCTS_OF_A_PAGE
+        self.last_pages: LastKnown[Search, ProductPage] = LastKnown(max_pages, max_age_s, now)
+        self.last_categories: LastKnown[None, CategoryCounts] = LastKnown(1, max_age_s, now)
+        self.products: Batcher[str, Product] = Batcher(
+            self._fetch_products,
+            max_size=MAX_BATCH,
+            max_in_flight=MAX_IN_FLIGHT,
+            name="the inventory lookup",
+        )
+        self.prices: Batcher[str, Price] = Batcher(
+            self._fetch_prices,
+            max_size=MAX_BATCH,
+            max_in_flight=MAX_IN_FLIGHT,
+            name="the price lookup",
+        )
+        self.pages = Lanes(self._fetch_page, name="the inventory lookup")
+        self.categories = Lanes(self._fetch_categories, name="the inventory lookup")
+
+    async def aclose(self) -> None:
+        """
+        End what is on the wire.
+        """
+        await self.products.aclose()
+        await self.prices.aclose()
+        await self.pages.aclose()
+        await self.categories.aclose()
+
+    def forget(self, product_id: str) -> None:
+        """
+        There is no such product any more: nothing of it is told again.
+        """
+        self.last_products.forget(product_id)
+        self.last_prices.forget(product_id)
+
+    async def _fetch_products(self, ids: Sequence[str]) -> dict[str, Product | Exception]:
+        asked_at = self._now()
+        found = await self._inventory.products(ids)
+        self.last_products.remember(found, read_at=asked_at)
+        return found
+
+    async def _fetch_prices(self, ids: Sequence[str]) -> dict[str, Price | Exception]:
+        wanted = [one for one in ids if one.lower() not in _REFUSED_AS_IDS]
+        if not wanted:
+            return {}
+        asked_at = self._now()
+        found = await self._pricing.prices(wanted)
+        self.last_prices.remember(found, read_at=asked_at)
+        return found
+
+    async def _fetch_page(self, search: Search) -> ProductPage:
+        asked_at = self._now()
+        found = await self._inventory.page(search)
+        self.last_pages.remember({search: found}, read_at=asked_at)
+        self.last_products.remember({one.id: one for one in found.items}, read_at=asked_at)
+        return found
+
+    async def _fetch_categories(self, _: None) -> CategoryCounts:
+        asked_at = self._now()
+        found = await self._inventory.categories()
+        self.last_categories.remember({None: found}, read_at=asked_at)
+        return found

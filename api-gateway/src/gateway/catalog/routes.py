@@ -1,0 +1,134 @@
+"""
+``/products`` and ``/categories``: what a storefront shows.
+"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from gateway.catalog import examples, wire
+from gateway.catalog.etags import etag_of, is_known
+from gateway.catalog.query_names import check_query_names
+from gateway.catalog.schemas import (
+    ID_PATTERN,
+    BulkCheckRequest,
+    BulkCheckResponse,
+    CatalogCategoriesResponse,
+    CatalogPageResponse,
+    CatalogProductResponse,
+    Sort,
+)
+from gateway.catalog.service import Catalog
+from gateway.upstreams.inventory import Search
+from servicekit.auth import requires
+from servicekit.schemas import PageNumber
+from servicekit.text import PlainText
+
+_JSON: Final = "application/json"
+#: May be kept, and must be asked about each time: nothing is shown that is older than its request.
+_ASK_AGAIN: Final = "no-cache"
+_KEEP_NOT: Final = {"Cache-Control": "no-store"}
+_LIST_QUERY: Final = frozenset({"page", "size", "category", "q", "sort", "inStock"})
+
+ProductId = Annotated[str, Path(pattern=ID_PATTERN, examples=["TEST-001"])]
+PageSize = Annotated[int, Query(ge=1, le=100, description="How many on a page")]
+Category = Annotated[PlainText | None, Query(max_length=40, description="Only this category")]
+SearchText = Annotated[
+    PlainText | None,
+    Query(max_length=100, description="Part of a name, a description or an SKU, in any case"),
+]
+InStock = Annotated[bool, Query(alias="inStock", description="Only what can be ordered now")]
+IfNoneMatch = Annotated[
+    str | None, Header(description="Tags of answers that you have: one of them is 304")
+]
+
+
+def catalog_router(prefix: str, catalog: Catalog) -> APIRouter:
+    """
+    The routes, below ``prefix``.
+    """
+    router = APIRouter(prefix=prefix, tags=["catalog"], dependencies=[requires("read")])
+    _add_one(router, catalog)
+    _add_page(router, catalog)
+    _add_bulk(router, catalog)
+    _add_categories(router, catalog)
+    return router
+
+
+def _add_one(router: APIRouter, catalog: Catalog) -> None:
+    @router.get(
+        "/products/{product_id}",
+        summary="A product, with its price and its stock",
+        response_model=CatalogProductResponse,
+        responses=examples.product_responses(),
+    )
+    async def one(
+        request: Request, product_id: ProductId, if_none_match: IfNoneMatch = None
+    ) -> Response:
+        check_query_names(request)
+        view = await catalog.one(product_id)
+        return _answer(wire.product_json(view), if_none_match, is_complete=not view.lacks)
+
+
+def _add_page(router: APIRouter, catalog: Catalog) -> None:
+    @router.get(
+        "/products",
+        summary="Products by page, filtered and sorted",
+        response_model=CatalogPageResponse,
+        responses=examples.list_responses(examples.PAGES),
+    )
+    async def page(  # noqa: PLR0917  # FastAPI passes all of them by name
+        request: Request,
+        page: PageNumber = 1,
+        size: PageSize = 20,
+        category: Category = None,
+        q: SearchText = None,
+        sort: Sort = "id",
+        is_in_stock: InStock = False,  # noqa: FBT002  # as above
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        check_query_names(request, _LIST_QUERY)
+        search = Search(
+            page=page, size=size, category=category, q=q, sort=sort, is_in_stock=is_in_stock
+        )
+        found = await catalog.page(search)
+        return _answer(wire.page_json(found), if_none_match, is_complete=found.is_complete)
+
+
+def _add_bulk(router: APIRouter, catalog: Catalog) -> None:
+    @router.post(
+        "/products/bulk-check",
+        summary="Up to 200 products by their ids, each found, missing or failed by itself",
+        response_model=BulkCheckResponse,
+        responses=examples.check_responses(),
+    )
+    async def bulk_check(request: Request, body: BulkCheckRequest) -> Response:
+        check_query_names(request)
+        lines = await catalog.bulk(body.product_ids)
+        return Response(wire.checked_json(lines), headers=_KEEP_NOT, media_type=_JSON)
+
+
+def _add_categories(router: APIRouter, catalog: Catalog) -> None:
+    @router.get(
+        "/categories",
+        summary="The categories, and how many products are in each",
+        response_model=CatalogCategoriesResponse,
+        responses=examples.list_responses(examples.CATEGORIES),
+    )
+    async def categories(request: Request, if_none_match: IfNoneMatch = None) -> Response:
+        check_query_names(request)
+        found = await catalog.categories()
+        return _answer(wire.categories_json(found), if_none_match, is_complete=not found.lacks)
+
+
+def _answer(body: bytes, if_none_match: str | None, *, is_complete: bool) -> Response:
+    """
+    What is not complete may be so a moment later: nobody keeps it.
+    """
+    if not is_complete:
+        return Response(body, headers=_KEEP_NOT, media_type=_JSON)
+    etag = etag_of(body)
+    headers = {"ETag": etag, "Cache-Control": _ASK_AGAIN}
+    if if_none_match is not None and is_known(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=_JSON)

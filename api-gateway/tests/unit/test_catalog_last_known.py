@@ -1,0 +1,121 @@
+"""
+What is kept of what was read, against a model that keeps everything.
+"""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.catalog.last_known import LastKnown
+from gateway.catalog.models import Recalled
+from servicekit.errors import UpstreamFailed
+from servicekit.testing.clock import FakeClock
+
+KEYS = st.sampled_from("abcdef")
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("remember"), st.lists(KEYS, max_size=4), st.integers(0, 3)),
+        st.tuples(st.just("forget"), st.lists(KEYS, min_size=1, max_size=1), st.just(0)),
+        st.tuples(st.just("wait"), st.just([]), st.integers(0, 6)),
+    ),
+    max_size=30,
+)
+
+
+def test_a_value_is_told_with_its_age(clock: FakeClock) -> None:
+    """
+    Age counts from when it was asked for, not from when it came.
+    """
+    known = LastKnown[str, int](10, 300, clock.monotonic)
+    asked_at = clock.monotonic()
+    clock.advance(2)
+
+    known.remember({"a": 1}, read_at=asked_at)
+    clock.advance(10)
+
+    assert known.recall("a") == Recalled(1, 12)
+    assert known.recall("b") is None
+
+
+def test_nothing_is_told_at_its_bound(clock: FakeClock) -> None:
+    """
+    Younger than the bound counts; as old as the bound does not.
+    """
+    known = LastKnown[str, int](10, 300, clock.monotonic)
+    known.remember({"a": 1}, read_at=clock.monotonic())
+
+    clock.advance(299.5)
+    assert known.recall("a") == Recalled(1, 299.5)
+    clock.advance(0.5)
+    assert known.recall("a") is None
+    assert len(known) == 0
+
+
+def test_errors_are_not_kept(clock: FakeClock) -> None:
+    """
+    A key that failed keeps what was known of it before.
+    """
+    known = LastKnown[str, int](10, 300, clock.monotonic)
+    known.remember({"a": 1}, read_at=clock.monotonic())
+
+    known.remember(
+        {"a": UpstreamFailed("it"), "b": UpstreamFailed("it")}, read_at=clock.monotonic()
+    )
+
+    assert known.recall("a") == Recalled(1, 0)
+    assert known.recall("b") is None
+
+
+def test_a_late_answer_does_not_replace_a_later_reading(clock: FakeClock) -> None:
+    """
+    Of two calls at once, what the one that was sent later has read is what is known.
+    """
+    known = LastKnown[str, int](10, 300, clock.monotonic)
+    sent_first = clock.monotonic()
+    clock.advance(1)
+    known.remember({"a": 2}, read_at=clock.monotonic())
+
+    known.remember({"a": 1}, read_at=sent_first)
+
+    assert known.recall("a") == Recalled(2, 0)
+
+
+def test_without_room_or_age_nothing_is_known(clock: FakeClock) -> None:
+    """
+    Zero entries and zero seconds both mean: never an old value.
+    """
+    no_room = LastKnown[str, int](0, 300, clock.monotonic)
+    no_age = LastKnown[str, int](10, 0, clock.monotonic)
+    for known in (no_room, no_age):
+        known.remember({"a": 1}, read_at=clock.monotonic())
+
+        assert known.recall("a") is None
+
+
+@given(max_entries=st.integers(0, 5), steps=STEPS)
+def test_it_keeps_what_was_read_last(
+    max_entries: int, steps: list[tuple[str, list[str], int]]
+) -> None:
+    """
+    Whatever happens, it holds the keys that were read last, within its bounds, and nothing else.
+    """
+    clock = FakeClock()
+    known = LastKnown[str, int](max_entries, 10, clock.monotonic)
+    model: list[tuple[str, int, float]] = []
+
+    for number, (deed, keys, amount) in enumerate(steps):
+        if deed == "wait":
+            clock.advance(amount)
+        for key in dict.fromkeys(keys):
+            model = [entry for entry in model if entry[0] != key]
+            if deed == "forget":
+                known.forget(key)
+            else:
+                model.append((key, number, clock.monotonic()))
+        if deed == "remember":
+            known.remember(dict.fromkeys(keys, number), read_at=clock.monotonic())
+        model = model[len(model) - max_entries :] if len(model) > max_entries else model
+        assert len(known) <= max_entries
+
+    young = {key: value for key, value, at in model if clock.monotonic() - at < 10}
+    told = {key: found.value for key in "abcdef" if (found := known.recall(key))}
+    assert told == young
