@@ -1,0 +1,118 @@
+"""
+The inventory service, as the catalog reads it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct, json
+
+from gateway.upstreams.models import Count, Product, ProductPage, Text
+from gateway.upstreams.reading import Items, KeyedItems, distrusted, joined, read
+from servicekit.http import Reply, ServiceClient
+
+PRODUCTS_PATH: Final = "/api/v1/products"
+CATEGORIES_PATH: Final = "/api/v1/categories"
+
+_IS_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
+_WEB: Final = ("/", "https://", "http://")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """
+    A page of what is looked for: which one, from 1, and how many on it.
+    """
+
+    page: int
+    size: int
+    category: str | None = None
+    q: str | None = None
+    sort: str | None = None
+    is_in_stock: bool = False
+
+
+class Category(Struct, frozen=True, gc=False):
+    """
+    A category, and how many products are in it.
+    """
+
+    name: Text
+    count: Count
+
+
+class Inventory:
+    """
+    Reads products. Raises what the client raises, and UpstreamFailed for what cannot be used.
+    """
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    async def products(self, ids: Sequence[str]) -> dict[str, Product | Exception]:
+        """
+        The products of 1 to 200 ids by one call. Unknown ones are left out; of one that cannot be
+        read there is an UpstreamFailed.
+        """
+        reply = await self._client.get(PRODUCTS_PATH, params={"ids": joined(ids)})
+        return _PRODUCTS.read(reply, ids)
+
+    async def page(self, search: Search) -> ProductPage:
+        """
+        One page by one call. A page with something unreadable on it is not used at all.
+        """
+        params = {
+            "page": search.page,
+            "size": search.size,
+            "category": search.category,
+            "q": search.q,
+            "sort": search.sort,
+            "inStock": search.is_in_stock or None,
+        }
+        reply = await self._client.get(PRODUCTS_PATH, params=params)
+        page = read(_PAGE, reply)
+        _check_page(page, search, reply)
+        return page
+
+    async def categories(self) -> list[tuple[str, int]]:
+        """
+        Every category, and how many products are in it.
+        """
+        reply = await self._client.get(CATEGORIES_PATH)
+        items = read(_CATEGORIES, reply).items
+        if len({item.name for item in items}) != len(items):
+            raise distrusted(reply, "a category is told twice")
+        return [(item.name, item.count) for item in items]
+
+
+def _keyed(products: Sequence[Product]) -> dict[str, Product | Exception]:
+    return {product.id: product for product in products}
+
+
+def _are_sound(products: Sequence[Product]) -> bool:
+    return all(
+        one.available + one.reserved <= one.stock_level and one.image_url.startswith(_WEB)
+        for one in products
+    )
+
+
+def _check_page(page: ProductPage, search: Search, reply: Reply) -> None:
+    """
+    Refuse a page that is another one than was asked for. Its total may be of a moment earlier.
+    """
+    ids = [product.id for product in page.items]
+    if (page.page, page.size) != (search.page, search.size) or len(ids) > search.size:
+        raise distrusted(reply, "another page than was asked for")
+    if search.category is not None and any(one.category != search.category for one in page.items):
+        raise distrusted(reply, "a product of another category")
+    if len({*ids}) != len(ids) or not all(map(_IS_ID, ids)):
+        raise distrusted(reply, "an id is told twice, or is none")
+    if not _are_sound(page.items):
+        raise distrusted(reply, "an item contradicts itself")
+
+
+_PRODUCTS: Final = KeyedItems(Items[Product], Product, key="id", keyed=_keyed, are_sound=_are_sound)
+_PAGE: Final = json.Decoder(ProductPage)
+_CATEGORIES: Final = json.Decoder(Items[Category])
