@@ -2,6 +2,7 @@
 ``/auth`` and ``/users/me``: signing in, staying signed in, signing out, and who one is.
 """
 
+from ipaddress import ip_address
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -120,5 +121,11 @@ def _add_sign_out(router: APIRouter, accounts: Accounts) -> None:
 def _address_of(request: Request) -> str | None:
     """
     Where the request comes from: the peer, or what a trusted proxy says (TRUSTED_PROXIES).
+
+    None where that is no address: a proxy passes on whatever text it was given.
     """
-    return request.client.host if request.client else None
+    host = request.client.host if request.client else ""
+    try:
+        return str(ip_address(host.partition("%")[0]))
+    except ValueError:
+        return None

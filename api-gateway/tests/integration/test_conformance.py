@@ -1,0 +1,31 @@
+"""
+The gateway keeps what every service of the house promises.
+"""
+
+import sys
+
+from gateway_app import environment, token_of
+
+from servicekit.conformance import Target
+from servicekit.conformance import run as examine
+from servicekit.testing.serving import serve_process
+
+
+async def test_the_gateway_conforms() -> None:
+    """
+    Every check of the kit's conformance suite passes, over a real port, to the end of the process.
+    """
+    env = environment() | {"DRAIN_DELAY_SECONDS": "1", "DRAIN_TIMEOUT_SECONDS": "5"}
+    async with serve_process([sys.executable, "-m", "gateway", "serve"], env) as served:
+        report = await examine(
+            Target(
+                served.url,
+                token=token_of(sub="conformance", scope="read write admin"),
+                process=served,
+                open_paths=[f"/api/v1/auth/{one}" for one in ("token", "refresh", "revoke")],
+                drain_delay_s=1,
+                drain_timeout_s=5,
+            )
+        )
+
+    assert report.is_conforming, str(report)
