@@ -2,16 +2,23 @@
 The composition root of the gateway: what it is made of, and what it serves where.
 """
 
+from contextlib import aclosing
+from functools import partial
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from gateway import module_table
 from gateway.accounts.routes import OPEN_PATHS, accounts_router
 from gateway.accounts.service import Accounts
+from gateway.catalog.metrics import CatalogMetrics
+from gateway.catalog.routes import catalog_router
+from gateway.catalog.service import Catalog
 from gateway.front_page import front_page_router
 from gateway.settings import Settings
 from gateway.upstreams.identity import Identity
+from gateway.upstreams.inventory import Inventory
+from gateway.upstreams.pricing import Pricing
 from servicekit.app import create_service
 from servicekit.clients import Clients
 from servicekit.telemetry import Telemetry
@@ -25,28 +32,51 @@ def create_app(settings: Settings) -> FastAPI:
     The application.
     """
     module_table.check(module_table.MODULES)
-    prefix = settings.api_v1_prefix
     telemetry = Telemetry.configured(settings)
     clients = Clients(settings, telemetry)
     identity = clients.to("identity", settings.identity_service_url, policy=settings.policy)
     # Apart from the keys: a crowd that signs in may open this breaker, and that one stays closed.
-    accounts = clients.to("accounts", settings.identity_service_url, policy=settings.policy)
+    people = clients.to("accounts", settings.identity_service_url, policy=settings.policy)
+    catalog = _catalog(settings, clients)
+    CatalogMetrics(telemetry.registry, catalog)
+    prefix = settings.api_v1_prefix
     return create_service(
         settings,
         title=TITLE,
         description=DESCRIPTION,
         verifier=clients.token_verifier(identity),
         routers=[
-            accounts_router(prefix, Accounts(Identity(accounts))),
-            front_page_router(
-                name=TITLE,
-                version=settings.service_version,
-                description=DESCRIPTION,
-                prefix=prefix,
-            ),
+            catalog_router(prefix, catalog),
+            accounts_router(prefix, Accounts(Identity(people))),
+            _front_page(settings),
         ],
-        resources=[clients.running],
+        resources=[clients.running, partial(aclosing, catalog)],
         details={"upstreams": clients.details},
         open_paths=[prefix + path for path in OPEN_PATHS],
         telemetry=telemetry,
+    )
+
+
+def _catalog(settings: Settings, clients: Clients) -> Catalog:
+    """
+    Reads without a token: the backends let everybody read, and a token would make reading
+    depend on identity, too (docs/architecture.md).
+    """
+    policy = settings.reading_policy
+    inventory = clients.to("inventory", settings.inventory_service_url, policy=policy)
+    pricing = clients.to("pricing", settings.pricing_service_url, policy=policy)
+    return Catalog(
+        Inventory(inventory),
+        Pricing(pricing),
+        stale_if_error_s=settings.stale_if_error_seconds,
+        max_last_known=settings.last_known_products,
+    )
+
+
+def _front_page(settings: Settings) -> APIRouter:
+    return front_page_router(
+        name=TITLE,
+        version=settings.service_version,
+        description=DESCRIPTION,
+        prefix=settings.api_v1_prefix,
     )

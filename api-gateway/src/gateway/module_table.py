@@ -26,7 +26,7 @@ class Module:
 
 MODULES: Final = (
     Module("upstreams", provides=("identity", "inventory", "models", "pricing")),
-    Module("catalog", provides=("routes", "service"), dependencies=("upstreams",)),
+    Module("catalog", provides=("metrics", "routes", "service"), dependencies=("upstreams",)),
     Module("accounts", provides=("routes", "service"), dependencies=("upstreams",)),
 )
 

@@ -3,24 +3,30 @@ The gateway keeps what every service of the house promises.
 """
 
 import sys
+from pathlib import Path
 
-from gateway_app import environment, token_of
+from real_backends import real_backends
 
 from servicekit.conformance import Target
 from servicekit.conformance import run as examine
 from servicekit.testing.serving import serve_process
 
 
-async def test_the_gateway_conforms() -> None:
+async def test_the_gateway_conforms(tmp_path: Path) -> None:
     """
     Every check of the kit's conformance suite passes, over a real port, to the end of the process.
     """
-    env = environment() | {"DRAIN_DELAY_SECONDS": "1", "DRAIN_TIMEOUT_SECONDS": "5"}
-    async with serve_process([sys.executable, "-m", "gateway", "serve"], env) as served:
+    drain = {"DRAIN_DELAY_SECONDS": "1", "DRAIN_TIMEOUT_SECONDS": "5"}
+    async with (
+        real_backends(tmp_path) as backends,
+        serve_process(
+            [sys.executable, "-m", "gateway", "serve"], backends.environment | drain
+        ) as served,
+    ):
         report = await examine(
             Target(
                 served.url,
-                token=token_of(sub="conformance", scope="read write admin"),
+                token=await backends.token("admin"),
                 process=served,
                 open_paths=[f"/api/v1/auth/{one}" for one in ("token", "refresh", "revoke")],
                 drain_delay_s=1,

@@ -1,0 +1,71 @@
+"""
+The real services behind the gateway, on ports and with the demo's goods and people.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import inventory_app
+import pricing_app
+import running_identity
+
+import identity.main
+import inventory.main
+import pricing.main
+from servicekit.testing import serve
+
+
+@dataclass(frozen=True, slots=True)
+class RealBackends:
+    """
+    Where each answers.
+    """
+
+    identity_url: str
+    inventory_url: str
+    pricing_url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """
+        What a gateway process is told of them.
+        """
+        return {
+            "IDENTITY_SERVICE_URL": self.identity_url,
+            "INVENTORY_SERVICE_URL": self.inventory_url,
+            "PRICING_SERVICE_URL": self.pricing_url,
+        }
+
+    async def token(self, name: str) -> str:
+        """
+        An access token of one of the demo's people.
+        """
+        form = {
+            "grant_type": "password",
+            "username": name,
+            "password": running_identity.PASSWORDS[name],
+        }
+        async with httpx.AsyncClient(base_url=self.identity_url) as http:
+            return str((await http.post("/auth/token", data=form)).json()["access_token"])
+
+
+@asynccontextmanager
+async def real_backends(folder: Path) -> AsyncIterator[RealBackends]:
+    """
+    All three, with their databases in ``folder``.
+    """
+    urls = {name: f"sqlite:///{folder}/{name}.db" for name in ("identity", "inventory", "pricing")}
+    await asyncio.to_thread(running_identity.prepare, urls["identity"])
+    await asyncio.to_thread(inventory_app.prepare_demo, urls["inventory"])
+    await asyncio.to_thread(pricing_app.prepare, urls["pricing"])
+    people = identity.main.create_app(
+        running_identity.settings_for(urls["identity"]), hash_cost=running_identity.CHEAP
+    )
+    goods = inventory.main.create_app(inventory_app.settings_for(urls["inventory"]))
+    prices = pricing.main.create_app(pricing_app.settings_for(urls["pricing"]))
+    async with serve(people) as who, serve(goods) as what, serve(prices) as how_much:
+        yield RealBackends(who, what, how_much)
