@@ -1,20 +1,19 @@
 """
 ``make bench``: every measurement of the house, one after the other, and ``bench/results.md``.
 
-Absolute figures depend on the machine and on what else it does; each run
-therefore holds its own baseline, and differences and ratios are what counts.
+``python -m bench gateway auth`` takes those whose names begin so. Absolute figures depend on the
+machine and on what else it does; each run therefore holds its own baseline, and
+differences and ratios are what counts.
 """
 
 import json
-import os
-import platform
 import subprocess
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-RESULTS = Path(__file__).with_name("results.md")
+from bench import results
+from bench.results import Table
+
 #: Module -> what its figures are, in the order they are run.
 MEASUREMENTS: Mapping[str, str] = {
     "stack": "The middleware stack: microseconds a request, layer by layer",
@@ -22,44 +21,47 @@ MEASUREMENTS: Mapping[str, str] = {
     "pipeline": "The outgoing pipeline: microseconds a call, on a network that answers at once",
     "inventory": "Inventory on one core, 32 connections",
     "pricing": "Pricing on one core, 32 connections",
+    "gateway.throughput": "The gateway: one product, 64 connections, 1,000 products, one core",
+    "gateway.bulk": "The gateway: many products at once",
+    "gateway.real": "The gateway before the real services, 64 connections, 1,000 products",
+    "gateway.connections": "The gateway: from 1 to 256 connections",
+    "gateway.products": "The gateway: from 10 to 100,000 products",
+    "gateway.memory": "The gateway: memory over 200,000 requests",
 }
+_PROGRAM = """
+import dataclasses, json
+from bench.results import Table
+from bench.{module} import measure
+print(json.dumps(dataclasses.asdict(Table.of(measure()))))
+"""
 
 
-def main() -> int:
+def main(wanted: Sequence[str]) -> int:
     """
     Measure, print, and write the results.
     """
-    lines = [
-        "# Results",
-        "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}. Made by `make bench`.",
-    ]
-    for module, title in MEASUREMENTS.items():
-        print(f"{title} ...", flush=True)
-        figures = _measured(module)
-        lines += ["", f"## {title}", "", "| what | figure |", "|---|---|"]
-        lines += [f"| {name} | {value:.1f} |" for name, value in figures.items()]
-        for name, value in figures.items():
-            print(f"  {name:<60} {value:8.1f}")
-    RESULTS.write_text("\n".join(lines) + "\n")
-    print(f"written to {RESULTS}")
+    chosen = [name for name in MEASUREMENTS if not wanted or name.startswith(tuple(wanted))]
+    if not chosen:
+        print(f"there is no such measurement; there are {', '.join(MEASUREMENTS)}")
+        return 2
+    for module in chosen:
+        print(f"{MEASUREMENTS[module]} ...", flush=True)
+        table = _measured(module)
+        print(table.text(), flush=True)
+        results.write(MEASUREMENTS[module], table)
+    print(f"written to {results.RESULTS}")
     return 0
 
 
-def _measured(module: str) -> dict[str, float]:
+def _measured(module: str) -> Table:
     """
     The figures of one module, from a process of its own: none finds what another has left.
     """
-    program = f"import json; from bench.{module} import measure; print(json.dumps(measure()))"
+    program = _PROGRAM.format(module=module)
     done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
-def _machine() -> str:
-    cores = f"{os.cpu_count()} cores, {platform.machine()}"
-    return f"Python {platform.python_version()}, {cores}"
+    told = json.loads(done.stdout.splitlines()[-1])
+    return Table(rows=told["rows"], notes=tuple(told["notes"]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +39,20 @@ class Load:
     What one run of wrk has seen.
     """
 
+    requests: int
     requests_per_s: float
     p50_ms: float
     p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """
+    A program that runs and answers.
+    """
+
+    url: str
+    pid: int
 
 
 @contextmanager
@@ -63,19 +74,34 @@ def on_core(core: int) -> Iterator[None]:
 @contextmanager
 def served(module: str, environment: Mapping[str, str]) -> Iterator[str]:
     """
-    A service as a process on its core, logging to /dev/null; yields its address.
+    A service as a process on the tested core, logging to /dev/null; yields its address.
+    """
+    with started([sys.executable, "-m", module, "serve"], environment) as program:
+        yield program.url
+
+
+@contextmanager
+def started(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    core: int = TESTED_CORE,
+    ready: str = "/health/ready",
+) -> Iterator[Program]:
+    """
+    A program on its core, once it answers ``ready``; it is told its port by SERVICE_PORT.
     """
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
-    with on_core(TESTED_CORE):
+    with on_core(core):
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "serve"],
+            command,
             env={**os.environ, "LOG_FORMAT": "json", **environment, "SERVICE_PORT": str(port)},
             stdout=subprocess.DEVNULL,
         )
     try:
-        _wait_until_ready(process, url)
-        yield url
+        _wait_until_ready(process, url + ready)
+        yield Program(url, process.pid)
     finally:
         process.terminate()
         try:
@@ -91,7 +117,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
         if process.poll() is not None:
             raise SystemExit(f"the service ended with {process.returncode} before it was ready")
         try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=1) as answer:
+            with urllib.request.urlopen(url, timeout=1) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):
@@ -99,14 +125,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
     raise SystemExit("the service did not become ready")
 
 
-def loaded(url: str, *, seconds: float, script: str | None = None) -> Load:
+def loaded(
+    url: str, *, seconds: float, script: str | None = None, connections: int = CONNECTIONS
+) -> Load:
     """
     Ask for ``url`` as fast as it answers; any answer but 2xx ends the measurement.
     """
     wrk = shutil.which("wrk")
     if wrk is None:
         raise WrkMissing
-    command = [wrk, "--latency", "--timeout", "10s", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s"]
+    command = [wrk, "--latency", "--timeout", "10s", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
     with tempfile.TemporaryDirectory() as folder:
         if script is not None:
             lua = Path(folder, "script.lua")
@@ -117,6 +145,7 @@ def loaded(url: str, *, seconds: float, script: str | None = None) -> Load:
     if any(sign in done.stdout for sign in ("Non-2xx", "Socket errors", "\n  0 requests")):
         raise SystemExit(f"{url} did not answer as it should:\n{done.stdout}")
     return Load(
+        requests=int(_found(r"^ +(\d+) requests in", done.stdout)),
         requests_per_s=float(_found(r"Requests/sec:\s+([\d.]+)", done.stdout)),
         p50_ms=_milliseconds(_found(r"^ +50% +(\S+)", done.stdout)),
         p99_ms=_milliseconds(_found(r"^ +99% +(\S+)", done.stdout)),

@@ -138,13 +138,14 @@ def price_all(api: Api) -> None:
 
 
 @contextmanager
-def databases() -> Iterator[dict[str, str]]:
+def databases(*names: str) -> Iterator[dict[str, dict[str, str]]]:
     """
-    Empty databases by name, each that can be had here; PostgreSQL with its own safe settings.
+    Empty databases of these names, on each kind that can be had here; PostgreSQL with its own
+    safe settings.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        urls = {"SQLite": f"sqlite:///{folder / 'bench.db'}"}
+        urls = {"SQLite": {name: f"sqlite:///{folder / name}.db" for name in names}}
         binaries = postgres.binaries()
         if binaries is not None:
             lock = folder / "lock"
@@ -155,8 +156,9 @@ def databases() -> Iterator[dict[str, str]]:
             stack.callback(server.remove)
             with on_core(OTHER_CORE):
                 server.start()
-            server.server.create("bench")
-            urls["PostgreSQL"] = server.server.url("bench")
+            for name in names:
+                server.server.create(name)
+            urls["PostgreSQL"] = {name: server.server.url(name) for name in names}
         yield urls
 
 
@@ -165,13 +167,12 @@ def measured(subject: Subject, prepare: Callable[[Api], None]) -> dict[str, floa
     Requests a second by question and database, and each as a share of the bare route's.
     """
     figures: dict[str, float] = {}
-    with databases() as urls, served("bench.bare", {"JWT_ALGORITHM": "EdDSA"}) as bare:
-        for database, url in urls.items():
-            environment = _environment(url)
-            for command in ("migrate", "seed"):
-                _run(subject.package, command, environment)
-            with served(subject.package, environment) as address:
-                api = Api(address, _token(subject))
+    name = subject.package
+    with databases(name) as urls, served("bench.bare", {"JWT_ALGORITHM": "EdDSA"}) as bare:
+        for database, of in urls.items():
+            environment = seeded(subject, of[name])
+            with served(name, environment) as address:
+                api = Api(address, token(subject))
                 prepare(api)
                 figures |= _rounds(subject, api, f"{bare}/bare", database)
     return figures
@@ -207,17 +208,26 @@ def _median(loads: list[Load], of: Callable[[Load], float]) -> float:
     return statistics.median(map(of, loads))
 
 
-def _environment(database_url: str) -> dict[str, str]:
-    return {
+def seeded(subject: Subject, database_url: str) -> dict[str, str]:
+    """
+    The environment of a service whose database holds the demo's data by then.
+    """
+    environment = {
         "DATABASE_URL": database_url,
         "JWT_ALGORITHM": "HS256",
         "JWT_SECRET_KEY": SECRET,
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
     }
+    for command in ("migrate", "seed"):
+        _run(subject.package, command, environment)
+    return environment
 
 
-def _token(subject: Subject) -> str:
+def token(subject: Subject) -> str:
+    """
+    With which a service lets itself be changed.
+    """
     return hs256_token(
         SECRET.encode(),
         now=time.time(),

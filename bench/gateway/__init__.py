@@ -1,0 +1,3 @@
+"""
+The gateway's reading side under load, beside its peers.
+"""

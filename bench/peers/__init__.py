@@ -1,0 +1,3 @@
+"""
+What the gateway is measured beside.
+"""
