@@ -2,6 +2,8 @@
 The rules of complete and incomplete answers, all of them, without a service in sight.
 """
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.catalog.completeness import PriceFound, ProductFound, checked, view_of
@@ -19,7 +21,9 @@ from servicekit.errors import (
     UpstreamRefused,
 )
 
-PRODUCT = Product("A-1", "A-1", "A", "", "home", "/a.svg", 3, 1, 2, "2026-01-01T12:00:00Z")
+PRODUCT = Product(
+    "A-1", "A-1", "A", "", "home", "/a.svg", 3, 1, 2, datetime(2026, 1, 1, 12, tzinfo=UTC)
+)
 PRICE = Price("A-1", "5.00", "USD")
 
 
@@ -93,11 +97,11 @@ def test_a_line_of_many_raises_nothing(
     line = checked("A-1", product_of(inventory), price_of(pricing))
 
     if isinstance(expected, View):
-        assert (line.status, line.view, line.lacks) == ("found", expected, ())
+        assert (line.status, line.view, line.failed_for) == ("found", expected, ())
     else:
         status = "missing" if expected is NotFound else "failed"
         assert (line.status, line.view) == (status, None)
-        assert [lack.part for lack in line.lacks] == (
+        assert [lack.part for lack in line.failed_for] == (
             ["inventory", "pricing"] if status == "failed" else []
         )
 

@@ -10,6 +10,7 @@ from gateway.catalog.lanes import Lanes
 from servicekit import deadline
 from servicekit.batching import BatcherClosed
 from servicekit.errors import DeadlineExceeded, UpstreamFailed
+from servicekit.lookups import Wait
 from servicekit.testing.polling import eventually
 
 
@@ -34,6 +35,17 @@ class Held:
         return f"{key} {number}"
 
 
+async def load(lanes: Lanes[str, str], key: str) -> str:
+    """
+    What is told of ``key``, or the error raised.
+    """
+    wait = Wait()
+    answer = (await lanes.asked(wait, key)).answer(wait)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 async def test_who_asks_at_once_shares_a_call() -> None:
     """
     Many lookups of one key in one turn of the loop are one call.
@@ -42,7 +54,7 @@ async def test_who_asks_at_once_shares_a_call() -> None:
     lanes = Lanes(held.fetch, name="a test")
     held.released.set()
 
-    answers = await asyncio.gather(*(lanes.load("a") for _ in range(50)))
+    answers = await asyncio.gather(*(load(lanes, "a") for _ in range(50)))
 
     assert {*answers} == {"a 1"}
     assert (lanes.lookups, lanes.calls, len(lanes)) == (50, 1, 0)
@@ -54,10 +66,10 @@ async def test_who_comes_later_shares_the_next_call() -> None:
     """
     held = Held()
     lanes = Lanes(held.fetch, name="a test")
-    first = asyncio.create_task(lanes.load("a"))
+    first = asyncio.create_task(load(lanes, "a"))
     await eventually(lambda: held.asked == ["a"])
 
-    later = [asyncio.create_task(lanes.load("a")) for _ in range(20)]
+    later = [asyncio.create_task(load(lanes, "a")) for _ in range(20)]
     await asyncio.sleep(0)
     held.released.set()
 
@@ -72,7 +84,7 @@ async def test_keys_do_not_wait_for_each_other() -> None:
     held = Held()
     lanes = Lanes(held.fetch, name="a test")
 
-    waiting = [asyncio.create_task(lanes.load(key)) for key in "abc"]
+    waiting = [asyncio.create_task(load(lanes, key)) for key in "abc"]
     await eventually(lambda: held.asked == ["a", "b", "c"])
     held.released.set()
 
@@ -86,17 +98,17 @@ async def test_nothing_is_left_of_a_key_that_nobody_waits_for() -> None:
     held = Held()
     lanes = Lanes(held.fetch, name="a test")
 
-    given_up = asyncio.create_task(lanes.load("a"))
+    given_up = asyncio.create_task(load(lanes, "a"))
     await eventually(lambda: held.asked == ["a"])
     given_up.cancel()
     with pytest.raises(asyncio.CancelledError):
         await given_up
     with deadline.within(0.01), pytest.raises(DeadlineExceeded):
-        await lanes.load("b")
+        await load(lanes, "b")
     held.released.set()
     with pytest.raises(UpstreamFailed):
-        await lanes.load("broken")
-    assert await lanes.load("a") == "a 4"
+        await load(lanes, "broken")
+    assert await load(lanes, "a") == "a 4"
 
     assert len(lanes) == 0
 
@@ -107,7 +119,7 @@ async def test_closing_tells_who_waits_and_who_comes() -> None:
     """
     held = Held()
     lanes = Lanes(held.fetch, name="a test")
-    waiting = asyncio.create_task(lanes.load("a"))
+    waiting = asyncio.create_task(load(lanes, "a"))
     await eventually(lambda: held.asked == ["a"])
 
     await lanes.aclose()
@@ -115,4 +127,4 @@ async def test_closing_tells_who_waits_and_who_comes() -> None:
     with pytest.raises(BatcherClosed):
         await waiting
     with pytest.raises(BatcherClosed):
-        await lanes.load("b")
+        await load(lanes, "b")

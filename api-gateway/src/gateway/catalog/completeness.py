@@ -29,6 +29,8 @@ def view_of(product_id: str, product: ProductFound, price: PriceFound) -> View:
     """
     One answer of both parts; raises NotFound, NothingKnown or DeadlineExceeded.
     """
+    if isinstance(product, Product) and isinstance(price, Price):
+        return View(product_id, product, price)
     if product is None:
         raise NotFound("product", product_id)
     view = View(
@@ -51,7 +53,7 @@ def checked(product_id: str, product: ProductFound, price: PriceFound) -> Checke
     except NotFound:
         return Checked(product_id, "missing")
     except (NothingKnown, DeadlineExceeded):
-        return Checked(product_id, "failed", lacks=_lacks(product, price))
+        return Checked(product_id, "failed", failed_for=_lacks(product, price))
 
 
 def lack_of(part: Part, found: object) -> Lack | None:

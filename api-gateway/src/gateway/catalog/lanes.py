@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from servicekit.batching import Batcher, BatcherClosed
+from servicekit.batching import Batcher
+from servicekit.lookups import Entry, Wait
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -36,27 +37,27 @@ class Lanes(Generic[K, V]):
         self.lookups = 0
         self.calls = 0
 
-    async def load(self, key: K) -> V:
+    async def asked(self, wait: Wait, key: K) -> Entry[K, V]:
         """
-        The value of ``key``, read after this was called; raises what ``fetch`` raises.
+        Ask for ``key`` and wait; the entry has the answer or the error, read after this was called.
         """
-        if self._is_closed:
-            raise BatcherClosed("closed")
         self.lookups += 1
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(self._new_batcher())
+            lane = self._lanes[key] = await self._new_lane()
         lane.n_inside += 1
         try:
-            return await lane.batcher.load(key)
+            entry = lane.batcher.begin(wait, key)
+            await wait.until_over()
         finally:
             lane.n_inside -= 1
             if not lane.n_inside:
                 del self._lanes[key]
+        return entry
 
     async def aclose(self) -> None:
         """
-        Cancel what is on the wire; whoever waits gets ``BatcherClosed``.
+        Cancel what is on the wire; who waits, and who comes, is told ``BatcherClosed``.
         """
         self._is_closed = True
         for lane in list(self._lanes.values()):
@@ -68,8 +69,11 @@ class Lanes(Generic[K, V]):
         """
         return len(self._lanes)
 
-    def _new_batcher(self) -> Batcher[K, V]:
-        return Batcher(self._fetch_one, max_size=1, max_in_flight=1, name=self._name)
+    async def _new_lane(self) -> _Lane[K, V]:
+        batcher = Batcher(self._fetch_one, max_size=1, max_in_flight=1, name=self._name)
+        if self._is_closed:
+            await batcher.aclose()
+        return _Lane(batcher)
 
     async def _fetch_one(self, keys: Sequence[K]) -> dict[K, V]:
         self.calls += 1

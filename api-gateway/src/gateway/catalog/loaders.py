@@ -6,7 +6,8 @@ is shown. A call goes out in an empty context, so it carries nothing of any of i
 correlation id of the first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from gateway.catalog.lanes import Lanes
@@ -14,7 +15,8 @@ from gateway.catalog.last_known import LastKnown
 from gateway.upstreams.inventory import Inventory, Search
 from gateway.upstreams.models import Price, Product, ProductPage
 from gateway.upstreams.pricing import Pricing
-from servicekit.batching import Batcher
+from servicekit.batching import Batcher, note
+from servicekit.http import recorded
 
 CategoryCounts = Sequence[tuple[str, int]]
 
@@ -25,9 +27,6 @@ MAX_BATCH: Final = 200
 MAX_IN_FLIGHT: Final = 2
 #: A page counts as so many products in the bound of what is kept: it may hold as many.
 _PRODUCTS_OF_A_PAGE: Final = 100
-#: Pricing has addresses of these names, so it refuses them as ids: and with them, all that a batch
-#: asks for besides. No product is called so.
-_REFUSED_AS_IDS: Final = frozenset({"calculate", "quote", "quotes"})
 
 
 class Loaders:
@@ -85,28 +84,39 @@ class Loaders:
 
     async def _fetch_products(self, ids: Sequence[str]) -> dict[str, Product | Exception]:
         asked_at = self._now()
-        found = await self._inventory.products(ids)
+        with _noted():
+            found = await self._inventory.products(ids)
         self.last_products.remember(found, read_at=asked_at)
         return found
 
     async def _fetch_prices(self, ids: Sequence[str]) -> dict[str, Price | Exception]:
-        wanted = [one for one in ids if one.lower() not in _REFUSED_AS_IDS]
-        if not wanted:
-            return {}
         asked_at = self._now()
-        found = await self._pricing.prices(wanted)
+        with _noted():
+            found = await self._pricing.prices(ids)
         self.last_prices.remember(found, read_at=asked_at)
         return found
 
     async def _fetch_page(self, search: Search) -> ProductPage:
         asked_at = self._now()
-        found = await self._inventory.page(search)
+        with _noted():
+            found = await self._inventory.page(search)
         self.last_pages.remember({search: found}, read_at=asked_at)
         self.last_products.remember({one.id: one for one in found.items}, read_at=asked_at)
         return found
 
     async def _fetch_categories(self, _: None) -> CategoryCounts:
         asked_at = self._now()
-        found = await self._inventory.categories()
+        with _noted():
+            found = await self._inventory.categories()
         self.last_categories.remember({None: found}, read_at=asked_at)
         return found
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """
+    What becomes of the call inside is kept with it, for callers who want it explained.
+    """
+    with recorded() as calls:
+        note(calls)
+        yield

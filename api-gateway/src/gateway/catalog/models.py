@@ -143,13 +143,20 @@ class PageView:
 @dataclass(frozen=True, slots=True)
 class Checked:
     """
-    One line of a bulk check. What is found has a view; ``lacks`` says why a line has failed.
+    One line of a bulk check. What is found has a view; ``failed_for`` says why a line has failed.
     """
 
     product_id: str
     status: Status
     view: View | None = None
-    lacks: tuple[Lack, ...] = ()
+    failed_for: tuple[Lack, ...] = ()
+
+    @property
+    def lacks(self) -> tuple[Lack, ...]:
+        """
+        What could not be read now, of what is found and of what has failed.
+        """
+        return self.failed_for if self.view is None else self.view.lacks
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 ``/products`` and ``/categories``: what a storefront shows.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from gateway.catalog import examples, wire
 from gateway.catalog.etags import etag_of, is_known
+from gateway.catalog.explanation import Explanation, explaining_errors, explanation_asked
+from gateway.catalog.models import Lack
 from gateway.catalog.query_names import check_query_names
 from gateway.catalog.schemas import (
     ID_PATTERN,
@@ -41,6 +44,10 @@ InStock = Annotated[bool, Query(alias="inStock", description="Only what can be o
 IfNoneMatch = Annotated[
     str | None, Header(description="Tags of answers that you have: one of them is 304")
 ]
+Explain = Annotated[
+    str | None,
+    Header(description="1: say how the answer came about. Needs the scope admin", examples=["1"]),
+]
 
 
 def catalog_router(prefix: str, catalog: Catalog) -> APIRouter:
@@ -63,11 +70,19 @@ def _add_one(router: APIRouter, catalog: Catalog) -> None:
         responses=examples.product_responses(),
     )
     async def one(
-        request: Request, product_id: ProductId, if_none_match: IfNoneMatch = None
+        request: Request,
+        product_id: ProductId,
+        if_none_match: IfNoneMatch = None,
+        x_explain: Explain = None,
     ) -> Response:
         check_query_names(request)
-        view = await catalog.one(product_id)
-        return _answer(wire.product_json(view), if_none_match, is_complete=not view.lacks)
+        explanation = explanation_asked(x_explain)
+        with explaining_errors(explanation):
+            view = await catalog.one(product_id, explanation)
+        body = wire.product_json(view)
+        if explanation is not None:
+            return _explained(body, explanation, [view.lacks])
+        return _answer(body, if_none_match, is_complete=not view.lacks)
 
 
 def _add_page(router: APIRouter, catalog: Catalog) -> None:
@@ -86,13 +101,19 @@ def _add_page(router: APIRouter, catalog: Catalog) -> None:
         sort: Sort = "id",
         is_in_stock: InStock = False,  # noqa: FBT002  # as above
         if_none_match: IfNoneMatch = None,
+        x_explain: Explain = None,
     ) -> Response:
         check_query_names(request, _LIST_QUERY)
+        explanation = explanation_asked(x_explain)
         search = Search(
             page=page, size=size, category=category, q=q, sort=sort, is_in_stock=is_in_stock
         )
-        found = await catalog.page(search)
-        return _answer(wire.page_json(found), if_none_match, is_complete=found.is_complete)
+        with explaining_errors(explanation):
+            found = await catalog.page(search, explanation)
+        body = wire.page_json(found)
+        if explanation is not None:
+            return _explained(body, explanation, [view.lacks for view in found.items])
+        return _answer(body, if_none_match, is_complete=found.is_complete)
 
 
 def _add_bulk(router: APIRouter, catalog: Catalog) -> None:
@@ -102,10 +123,16 @@ def _add_bulk(router: APIRouter, catalog: Catalog) -> None:
         response_model=BulkCheckResponse,
         responses=examples.check_responses(),
     )
-    async def bulk_check(request: Request, body: BulkCheckRequest) -> Response:
+    async def bulk_check(
+        request: Request, body: BulkCheckRequest, x_explain: Explain = None
+    ) -> Response:
         check_query_names(request)
-        lines = await catalog.bulk(body.product_ids)
-        return Response(wire.checked_json(lines), headers=_KEEP_NOT, media_type=_JSON)
+        explanation = explanation_asked(x_explain)
+        lines = await catalog.bulk(body.product_ids, explanation)
+        answer = wire.checked_json(lines)
+        if explanation is not None:
+            return _explained(answer, explanation, [line.lacks for line in lines])
+        return Response(answer, headers=_KEEP_NOT, media_type=_JSON)
 
 
 def _add_categories(router: APIRouter, catalog: Catalog) -> None:
@@ -119,6 +146,11 @@ def _add_categories(router: APIRouter, catalog: Catalog) -> None:
         check_query_names(request)
         found = await catalog.categories()
         return _answer(wire.categories_json(found), if_none_match, is_complete=not found.lacks)
+
+
+def _explained(body: bytes, explanation: Explanation, lacks: Sequence[Sequence[Lack]]) -> Response:
+    explained = wire.explained_json(body, explanation.told(lacks))
+    return Response(explained, headers=_KEEP_NOT, media_type=_JSON)
 
 
 def _answer(body: bytes, if_none_match: str | None, *, is_complete: bool) -> Response:

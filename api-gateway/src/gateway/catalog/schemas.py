@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway.catalog.models import Part, Reason, Status
 from servicekit.schemas import AnswerModel, PageOf, RequestModel
@@ -40,6 +41,65 @@ class UnavailableResponse(AnswerModel):
     age_seconds: int | None
 
 
+class ExplainedCallResponse(AnswerModel):
+    """
+    A call to a service, and the batch it went out with. Null stands in a call that is in progress:
+    the request's time was over before it was.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    keys: int
+    lookups: int
+    in_progress: bool
+    upstream: str | None
+    outcome: str | None
+    status: int | None
+    attempts: int | None
+    breaker: str | None
+    deadline_ms: float | None
+    used_ms: float | None
+
+
+class SourcesResponse(AnswerModel):
+    """
+    For how many products a part was read now, is what was last known, or is missing.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    fresh: int
+    last_known: int
+    none: int
+
+
+class ExplainedPartResponse(AnswerModel):
+    """
+    Where a part came from. ``notSent``: lookups for which no call went out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    part: Part
+    source: SourcesResponse
+    not_sent: int
+    calls: list[ExplainedCallResponse]
+
+
+class ExplainResponse(AnswerModel):
+    """
+    How the answer came about: for administrators who send ``X-Explain: 1``, else left out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    parts: list[ExplainedPartResponse]
+
+
+#: Left out unless it was asked for, and never null.
+Explain = Annotated[ExplainResponse | SkipJsonSchema[None], Field(default=None)]
+
+
 class CatalogProductResponse(AnswerModel):
     """
     A product. ``complete``: every part of it was read after the request came in. Otherwise
@@ -62,6 +122,7 @@ class CatalogProductResponse(AnswerModel):
     currency: str | None
     complete: bool
     unavailable: list[UnavailableResponse]
+    explain: Explain
 
 
 class CatalogPageResponse(PageOf[CatalogProductResponse]):
@@ -73,6 +134,7 @@ class CatalogPageResponse(PageOf[CatalogProductResponse]):
 
     complete: bool
     unavailable: list[UnavailableResponse]
+    explain: Explain
 
 
 class CheckedResponse(AnswerModel):
@@ -99,6 +161,7 @@ class BulkCheckResponse(AnswerModel):
 
     items: list[CheckedResponse]
     complete: bool
+    explain: Explain
 
 
 class CategoryCountResponse(AnswerModel):

@@ -6,11 +6,9 @@ get a little less than what is left of it, so that a service that stalls costs i
 the answer, and not all of it.
 """
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
 from gateway.catalog.completeness import (
@@ -21,6 +19,7 @@ from gateway.catalog.completeness import (
     nothing_known,
     view_of,
 )
+from gateway.catalog.explanation import Explanation
 from gateway.catalog.lanes import Lanes
 from gateway.catalog.last_known import LastKnown
 from gateway.catalog.loaders import Loaders
@@ -31,6 +30,7 @@ from gateway.upstreams.pricing import Pricing
 from servicekit import deadline
 from servicekit.batching import BatcherClosed, NoAnswer
 from servicekit.errors import ServiceUnavailable, StorefrontError
+from servicekit.lookups import Wait
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -43,6 +43,9 @@ _MARGIN_S: Final = 0.1
 class Catalog:
     """
     Reads products. ``now`` is the clock by which what is kept grows old.
+
+    Who wants to know how an answer came about hands in an ``Explanation``; for all others, nothing
+    is done for it.
     """
 
     def __init__(
@@ -70,68 +73,103 @@ class Catalog:
         """
         await self.loaders.aclose()
 
-    async def one(self, product_id: str) -> View:
+    async def one(self, product_id: str, explanation: Explanation | None = None) -> View:
         """
         One product; raises NotFound, and NothingKnown or DeadlineExceeded where no part is there.
         """
-        ((product, price),) = await self._parts_of((product_id,))
-        view = view_of(product_id, product, price)
+        wait = Wait(until=_time_to_answer())
+        product = self.loaders.products.begin(wait, product_id)
+        price = self.loaders.prices.begin(wait, product_id)
+        await wait.until_over()
+        if explanation is not None:
+            explanation.note("inventory", [product])
+            explanation.note("pricing", [price])
+        view = view_of(
+            product_id,
+            self._product(product_id, product.answer(wait)),
+            self._price(product_id, price.answer(wait)),
+        )
         self._count(view.lacks)
         return view
 
-    async def bulk(self, product_ids: Sequence[str]) -> list[Checked]:
+    async def bulk(
+        self, product_ids: Sequence[str], explanation: Explanation | None = None
+    ) -> list[Checked]:
         """
         Each of the products by itself, in the order asked for; what stands twice is told twice.
         """
-        parts = await self._parts_of(product_ids)
+        wait = Wait(until=_time_to_answer())
+        products = [self.loaders.products.begin(wait, one) for one in product_ids]
+        prices = [self.loaders.prices.begin(wait, one) for one in product_ids]
+        await wait.until_over()
+        if explanation is not None:
+            explanation.note("inventory", products)
+            explanation.note("pricing", prices)
         lines = [
-            checked(product_id, product, price)
-            for product_id, (product, price) in zip(product_ids, parts, strict=True)
+            checked(
+                one,
+                self._product(one, product.answer(wait)),
+                self._price(one, price.answer(wait)),
+            )
+            for one, product, price in zip(product_ids, products, prices, strict=True)
         ]
         for line in lines:
-            self._count(line.lacks if line.view is None else line.view.lacks)
+            self._count(line.lacks)
         return lines
 
-    async def page(self, search: Search) -> PageView:
+    async def page(self, search: Search, explanation: Explanation | None = None) -> PageView:
         """
         One page of what is searched for; raises NothingKnown where inventory cannot be read.
         """
-        loaders = self.loaders
-        with _time_for_lookups():
-            found = await _fresh_or_last(loaders.pages, loaders.last_pages, search)
-            page = _value_of(found)
-            ids = [product.id for product in page.items]
-            prices = await loaders.prices.load_many(ids)
+        loaders, until = self.loaders, _time_to_answer()
+        found = await self._list(loaders.pages, loaders.last_pages, search, until, explanation)
+        page = _value_of(found)
+        wait = Wait(until=until)
+        prices = [loaders.prices.begin(wait, product.id) for product in page.items]
+        await wait.until_over()
+        if explanation is not None:
+            explanation.note("pricing", prices)
         items = [
-            view_of(product.id, _as_found(product, found), self._price(product.id, price))
+            view_of(
+                product.id, _as_found(product, found), self._price(product.id, price.answer(wait))
+            )
             for product, price in zip(page.items, prices, strict=True)
         ]
-        lacks = _lacks_of(found)
-        self._count(lacks)
         for item in items:
             self._count(item.lacks)
-        return PageView(items, page.page, page.size, page.total, page.pages, lacks)
+        return PageView(items, page.page, page.size, page.total, page.pages, _lacks_of(found))
 
     async def categories(self) -> Categories:
         """
         Every category; raises NothingKnown where inventory cannot be read.
         """
-        loaders = self.loaders
-        with _time_for_lookups():
-            found = await _fresh_or_last(loaders.categories, loaders.last_categories, None)
-        lacks = _lacks_of(found)
-        self._count(lacks)
-        return Categories(_value_of(found), lacks)
+        loaders, until = self.loaders, _time_to_answer()
+        found = await self._list(loaders.categories, loaders.last_categories, None, until)
+        return Categories(_value_of(found), _lacks_of(found))
 
-    async def _parts_of(self, ids: Sequence[str]) -> list[tuple[ProductFound, PriceFound]]:
-        with _time_for_lookups():
-            products, prices = await asyncio.gather(
-                self.loaders.products.load_many(ids), self.loaders.prices.load_many(ids)
-            )
-        return [
-            (self._product(one, product), self._price(one, price))
-            for one, product, price in zip(ids, products, prices, strict=True)
-        ]
+    async def _list(
+        self,
+        lanes: Lanes[K, V],
+        last_known: LastKnown[K, V],
+        key: K,
+        until: float | None,
+        explanation: Explanation | None = None,
+    ) -> V | Unavailable[V]:
+        """
+        What inventory tells now, or what it told last; raises NothingKnown or DeadlineExceeded.
+        """
+        wait = Wait(until=until)
+        entry = await lanes.asked(wait, key)
+        if explanation is not None:
+            explanation.note("inventory", [entry])
+        answer = entry.answer(wait)
+        if not isinstance(answer, Exception):
+            return answer
+        found = Unavailable.because_of(_foreseen(answer), last_known.recall(key))
+        self._count(_lacks_of(found))
+        if found.last is None:
+            raise nothing_known("the catalog", {"inventory": found}) from answer
+        return found
 
     def _product(self, product_id: str, answer: Product | Exception) -> ProductFound:
         if not isinstance(answer, Exception):
@@ -156,30 +194,14 @@ class Catalog:
             self.lacks[lack.part, lack.reason, lack.is_stale] += 1
 
 
-def _time_for_lookups() -> AbstractContextManager[None]:
+def _time_to_answer() -> float | None:
     """
-    What is inside ends a little before the request does.
+    The moment from which on is answered with what is there: a little before the request must end.
     """
     ends_at = deadline.expires_at()
     if ends_at is None:
-        return deadline.at(None)
-    left_s = ends_at - time.monotonic()
-    return deadline.at(ends_at - min(left_s * _MARGIN_PART, _MARGIN_S))
-
-
-async def _fresh_or_last(
-    lanes: Lanes[K, V], last_known: LastKnown[K, V], key: K
-) -> V | Unavailable[V]:
-    """
-    What inventory tells now, or what it told last; raises NothingKnown or DeadlineExceeded.
-    """
-    try:
-        return await lanes.load(key)
-    except (StorefrontError, BatcherClosed) as error:
-        found = Unavailable.because_of(_foreseen(error), last_known.recall(key))
-        if found.last is None:
-            raise nothing_known("the catalog", {"inventory": found}) from error
-        return found
+        return None
+    return ends_at - min((ends_at - time.monotonic()) * _MARGIN_PART, _MARGIN_S)
 
 
 def _value_of(found: V | Unavailable[V]) -> V:

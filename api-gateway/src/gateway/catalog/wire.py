@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import json
+from pydantic import JsonValue
 
 from gateway.catalog.models import Categories, Checked, Lack, PageView, View
 
@@ -53,7 +54,7 @@ def checked_json(lines: Sequence[Checked]) -> bytes:
     """
     The answer to a bulk check.
     """
-    return _list(map(_line, lines), {"complete": all(_is_settled(line) for line in lines)})
+    return _list(map(_line, lines), {"complete": not any(line.lacks for line in lines)})
 
 
 def categories_json(categories: Categories) -> bytes:
@@ -63,6 +64,13 @@ def categories_json(categories: Categories) -> bytes:
     items = (_encode({"name": name, "count": count}) for name, count in categories.items)
     lacks = categories.lacks
     return _list(items, {"complete": not lacks, "unavailable": _lacks(lacks)})
+
+
+def explained_json(body: bytes, explain: Mapping[str, JsonValue]) -> bytes:
+    """
+    An answer with what an operator asked for besides.
+    """
+    return _joined(body, _encode({"explain": explain}))
 
 
 def _incomplete(view: View) -> bytes:
@@ -81,22 +89,15 @@ def _line(line: Checked) -> bytes:
     """
     A line has a reason unless it is found: of one that failed, that of inventory.
     """
-    reason = line.lacks[0].reason if line.lacks else None
+    reason = line.failed_for[0].reason if line.failed_for else None
     told = {
         "productId": line.product_id,
         "status": line.status,
         "reason": "NOT_FOUND" if line.status == "missing" else reason,
-        "unavailable": _lacks(line.lacks),
+        "unavailable": _lacks(line.failed_for),
     }
     product = b"null" if line.view is None else product_json(line.view)
     return _joined(_encode(told), b'{"product":%b}' % product)
-
-
-def _is_settled(line: Checked) -> bool:
-    """
-    Everything that was asked of this line was read now; that there is no such product, too.
-    """
-    return line.status == "missing" or (line.view is not None and not line.view.lacks)
 
 
 def _lacks(lacks: Sequence[Lack]) -> list[dict[str, object]]:
