@@ -138,6 +138,27 @@ def test_identity_is_told_everything_it_seeds() -> None:
     assert not [name for name in serving if name.startswith("SEED_")]
 
 
+def test_the_gateway_is_told_no_secret() -> None:
+    """
+    It reads in nobody's name, lets guests write, and is believed by identity about addresses.
+    """
+    demo = DemoSettings(folder=Path("/demo"), port_base=9000)
+    by_name = {service.name: service for service in SERVICES}
+    secrets = DemoSecrets({name: f"secret of {name}" for name in secret_names(SERVICES)})
+
+    told = {
+        name: environment(service, SERVICES, demo, secrets, seeding=False)
+        for name, service in by_name.items()
+    }
+
+    gateway = told["api-gateway"]
+    assert gateway["ANONYMOUS_SCOPES"] == "read,write"
+    assert gateway["PRICING_SERVICE_URL"] == "http://127.0.0.1:9002"
+    assert not [value for value in gateway.values() if "secret of" in value]
+    assert told["identity-service"]["TRUSTED_PROXIES"] == "127.0.0.1"
+    assert "ANONYMOUS_SCOPES" not in told["inventory-service"] | told["pricing-service"]
+
+
 def mode(path: Path) -> int:
     """
     Who may do what.

@@ -31,15 +31,20 @@ def demo(tmp_path: Path) -> Iterator[Running]:
 
 def test_a_visitor_can_paste_what_the_demo_prints(demo: Running, tmp_path: Path) -> None:
     """
-    Every service is shown; product, price and "who am I" succeed as printed; Ctrl-C ends it all.
+    Every service is shown, the gateway first; product, page, price and "who am I" succeed as
+    printed; Ctrl-C ends it all.
     """
     output = demo.wait_until_ready()
     for service in SERVICES:
         assert f"http://127.0.0.1:{demo.port_base + service.port_offset}" in output
 
-    product, price, who = (json.loads(pasted(line)) for line in printed_lines(output))
+    assert output.index("  api-gateway  ") < output.index("  identity-service  ")
 
-    assert product["id"] == "TEST-001"
+    product, page, price, who = (json.loads(pasted(line)) for line in printed_lines(output))
+
+    assert (product["id"], product["price"], product["complete"]) == ("TEST-001", "79.00", True)
+    assert len(page["items"]) == 2
+    assert all(item["complete"] for item in page["items"])
     assert [discount["code"] for discount in price["discounts"]] == ["SUMMER20"]
     assert who["userName"] == "shopper"
     demo.press_ctrl_c()

@@ -18,7 +18,7 @@ def tour(services: tuple[Service, ...], demo: DemoSettings, secrets: DemoSecrets
     """
     parts = [_addresses(services, demo)]
     addresses = {service.name: service.address(demo) for service in services}
-    if "identity-service" in addresses:
+    if "api-gateway" in addresses:
         parts += [_sign_ins(secrets), _lines(addresses, secrets["password/shopper"])]
     parts.append(
         f"Logs: {demo.logs}\nStop: Ctrl-C (what was stored stays; `make clean-data` forgets it)"
@@ -30,17 +30,18 @@ def curl_lines(addresses: Mapping[str, str], password: str) -> tuple[tuple[str, 
     """
     What each line shows, and the line: to be pasted into a shell as it is.
     """
-    inventory, pricing = addresses["inventory-service"], addresses["pricing-service"]
-    identity = addresses["identity-service"]
+    gateway, pricing = addresses["api-gateway"], addresses["pricing-service"]
     form = f"-d grant_type=password -d username=shopper -d password={shlex.quote(password)}"
-    sign_in = f"curl -fsS {identity}/auth/token {form}"
+    sign_in = f"curl -fsS {gateway}/api/v1/auth/token {form}"
     token = f'-H "Authorization: Bearer $({sign_in} | {_PICK_FROM_ANSWER})"'
+    page = shlex.quote(f"{gateway}/api/v1/products?category=home&size=2")
     two = shlex.quote('{"productId":"TEST-001","quantity":2,"discountCodes":["SUMMER20"]}')
     json = "-H 'Content-Type: application/json'"
     return (
-        ("A product:", f"curl -fsS {inventory}/api/v1/products/TEST-001"),
+        ("A product, with its price:", f"curl -fsS {gateway}/api/v1/products/TEST-001"),
+        ("A page of products:", f"curl -fsS {page}"),
         ("What two cost:", f"curl -fsS {pricing}/api/v1/prices/calculate {json} -d {two}"),
-        ("Sign in, and who am I?", f"curl -fsS {identity}/users/me {token}"),
+        ("Sign in, and who am I?", f"curl -fsS {gateway}/api/v1/users/me {token}"),
     )
 
 
