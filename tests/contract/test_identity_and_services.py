@@ -18,7 +18,7 @@ from servicekit.auth import current_principal, requires
 from servicekit.clients import Clients
 from servicekit.errors import ServiceUnavailable
 from servicekit.http import ServiceClient
-from servicekit.settings import ServiceSettings
+from servicekit.settings import ServiceClientSettings, ServiceSettings
 from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
 
@@ -149,6 +149,29 @@ async def test_a_service_calls_another_in_its_own_name(seeded_url: str) -> None:
 
     statuses = [as_service.status, as_admin.status_code, as_nobody.status_code]
     assert statuses == [200, 403, 401]
+
+
+async def test_a_service_is_told_which_client_it_is(seeded_url: str) -> None:
+    """
+    With a secret in its settings a service has a token of its own, by its name unless told
+    otherwise; without one it has none.
+    """
+    async with shop(seeded_url) as both:
+        clients = Clients(both.settings, Telemetry())
+        identity = clients.to("identity", both.identity_url)
+        tokens = [
+            clients.own_token(identity, ServiceClientSettings.model_validate(told))
+            for told in (
+                {"service_name": GATEWAY[0], "service_client_secret": GATEWAY[1]},
+                {"service_client_id": GATEWAY[0], "service_client_secret": GATEWAY[1]},
+                {"service_name": GATEWAY[0]},
+            )
+        ]
+        async with clients.running():
+            whose = [(await both.who(await token())).json()["kind"] for token in tokens if token]
+
+    assert whose == ["service", "service"]
+    assert tokens[2] is None
 
 
 async def test_a_wrong_client_secret_gives_no_token(seeded_url: str) -> None:
