@@ -16,7 +16,8 @@ from servicekit.http import Reply, ServiceClient
 PRODUCTS_PATH: Final = "/api/v1/products"
 CATEGORIES_PATH: Final = "/api/v1/categories"
 
-_IS_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
+_ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_IS_ID: Final = re.compile(_ID_PATTERN).fullmatch
 _WEB: Final = ("/", "https://", "http://")
 
 

@@ -1,0 +1,120 @@
+"""
+What the gateway reads is what inventory and pricing say in their descriptions that they send.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from gateway.upstreams import inventory as reading_inventory
+from gateway.upstreams import pricing as reading_pricing
+from gateway.upstreams.inventory import Category
+from gateway.upstreams.models import Price, Product, ProductPage
+from inventory.main import create_app as inventory_service
+from inventory.product_ids import ID_PATTERN
+from inventory.products.schemas import Name, Text
+from inventory.settings import Settings as InventorySettings
+from pricing.main import create_app as pricing_service
+from pricing.money import SUPPORTED, format_amount, max_amount
+from pricing.names import RESERVED_IDS
+from pricing.settings import Settings as PricingSettings
+
+Schemas = dict[str, Any]
+
+
+def described(database_url: str) -> Schemas:
+    """
+    The schemas of both services' bodies.
+    """
+    apps = (
+        inventory_service(InventorySettings(_env_file=None, database_url=database_url)),
+        pricing_service(PricingSettings(_env_file=None, database_url=database_url)),
+    )
+    return {
+        name: schema
+        for app in apps
+        for name, schema in app.openapi()["components"]["schemas"].items()
+    }
+
+
+def form_of(schema: dict[str, Any]) -> tuple[str, str | None]:
+    """
+    What kind of JSON it is. A pattern's bounds are the reader's own.
+    """
+    return schema["type"], schema.get("format")
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (Product, "ProductResponse"),
+        (ProductPage, "ProductsResponse"),
+        (Category, "CategoryResponse"),
+        (Price, "PriceResponse"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_field_is_promised_by_its_service(
+    model: type[Struct], name: str, tmp_path: Path
+) -> None:
+    """
+    A field that the gateway reads is always sent, and is of the kind that is read.
+    """
+    told = described(f"sqlite:///{tmp_path}/none.db")[name]
+    read = msgspec.json.schema(model)["$defs"][model.__name__]
+
+    assert {*read["properties"]} <= {*told["required"]}
+    assert {field: form_of(schema) for field, schema in read["properties"].items()} == {
+        field: form_of(told["properties"][field]) for field in read["properties"]
+    }
+
+
+def test_every_text_that_inventory_takes_can_be_read() -> None:
+    """
+    The bounds of what is read are not narrower than of what is kept.
+    """
+    longest = max(_max_length(Name), _max_length(Text))
+    product = {
+        "id": "A-1", "sku": "A-1", "category": "home", "imageUrl": "/a.svg", "updatedAt": "2026-01-01T12:00:00Z",
+        "stockLevel": 0, "reserved": 0, "available": 0, "name": "x" * longest, "description": "x" * longest,
+    }  # fmt: skip
+
+    assert msgspec.convert(product, Product).name == "x" * longest
+
+
+def test_every_amount_that_pricing_tells_can_be_read() -> None:
+    """
+    From nothing to the most that a price may be, in each currency.
+    """
+    for currency in SUPPORTED:
+        most = max_amount(currency)
+        amounts = [format_amount(amount, currency) for amount in (most, most - most)]
+        prices = [Price("A-1", amount, currency) for amount in amounts]
+        assert reading_pricing._are_sound(prices), prices
+
+
+def test_ids_have_one_form() -> None:
+    """
+    What inventory calls a product the gateway takes for an id, and nothing else.
+    """
+    assert f"^{reading_inventory._ID_PATTERN}$" == ID_PATTERN
+
+
+def test_addresses_of_pricing_are_no_products() -> None:
+    """
+    The gateway asks for no price by a name that pricing refuses.
+    """
+    assert {*RESERVED_IDS} == reading_pricing._ADDRESSES
+
+
+def _max_length(annotated: Any) -> int:  # noqa: ANN401  # an annotation has no type
+    told: int = next(
+        bound.max_length
+        for part in annotated.__metadata__
+        for bound in getattr(part, "metadata", ())
+        if hasattr(bound, "max_length")
+    )
+    return told
