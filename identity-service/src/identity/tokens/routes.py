@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from identity.clients.models import ServiceClient
 from identity.clients.service import ClientService
 from identity.errors import GrantRequestRefused, InvalidClient, InvalidGrant, SignInThrottled
-from identity.tokens.forms import Form, credentials_of, form_of, required
+from identity.tokens.forms import credentials_of, form_of, required
 from identity.tokens.models import TokenAnswer
 from identity.tokens.revocation import RevocationService
 from identity.tokens.schemas import (
@@ -20,6 +20,7 @@ from identity.tokens.service import TokenService
 from identity.users.sign_in import SignIn
 from servicekit.auth import PUBLIC, current_principal, requires
 from servicekit.errors import Overloaded
+from servicekit.forms import Form
 from servicekit.openapi import error_responses
 
 #: Here clients show themselves by HTTP Basic, so the kit must not look for a bearer token.
