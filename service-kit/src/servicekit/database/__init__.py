@@ -14,6 +14,7 @@ from servicekit.database.columns import (
     new_metadata,
 )
 from servicekit.database.engine import Database
+from servicekit.database.glance import Glance, Reading
 from servicekit.database.limits import Limits
 from servicekit.database.translation import UniqueViolation
 from servicekit.database.urls import normalised_url
@@ -21,8 +22,10 @@ from servicekit.database.urls import normalised_url
 __all__ = [
     "NAMING_CONVENTION",
     "Database",
+    "Glance",
     "Json",
     "Limits",
+    "Reading",
     "UniqueViolation",
     "UtcDateTime",
     "insert_on",

@@ -8,11 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, Engine, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from servicekit.database import postgresql, sqlite
+from servicekit.database.glance import Glance
 from servicekit.database.limits import Limits
 from servicekit.database.translation import (
     STATEMENT_FAILED,
@@ -61,7 +62,14 @@ class Database:
         self._writer, self._reader = engines(pool_size=pool_size, max_overflow=max_overflow)
         # Health does not depend on the pool: a service that is asked much is not ill.
         _, self._pinger = engines(pool_size=1, max_overflow=0)
+        self._glancer = (
+            sqlite.glancing_engine(self._reader)
+            if self.dialect == "sqlite"
+            else postgresql.glancing_engine(self._writer)
+        ).sync_engine
         self._is_closed = False
+        #: Reads of one statement, without a transaction around it; see ``Glance``.
+        self.glance = Glance(self._open_glancer)
 
     @classmethod
     def configured(cls, settings: "ServiceSettings") -> Self:
@@ -135,13 +143,20 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        if self._is_closed:
-            raise ServiceUnavailable("the database")
+        self._check_open()
         async with AsyncExitStack() as stack:
             with reaching_the_database():
                 connection = await stack.enter_async_context(engine.connect())
                 await connection.begin()
             yield connection
+
+    def _open_glancer(self) -> Engine:
+        self._check_open()
+        return self._glancer
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ServiceUnavailable("the database")
 
 
 def _engines(

@@ -32,11 +32,13 @@ def writing_engine(
         pool_recycle=_RECYCLE_AFTER_S,
         hide_parameters=True,  # values may be personal, and errors are logged
         connect_args={
-            "connection_class": _PromptConnection,
+            "connection_class": _Connection,
             "timeout": limits.connect_s,
             "command_timeout": limits.statement_s + _CLIENT_GRACE_S if limits.statement_s else None,
             "server_settings": {
                 "application_name": application_name,
+                # A statement by itself cannot write; what may write says so when it begins.
+                "default_transaction_read_only": "on",
                 "statement_timeout": _milliseconds(limits.statement_s),
                 "lock_timeout": _milliseconds(limits.lock_s),
                 "idle_in_transaction_session_timeout": _milliseconds(limits.idle_in_transaction_s),
@@ -48,9 +50,9 @@ def writing_engine(
     return engine
 
 
-class _PromptConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver ships no types
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver ships no types
     """
-    Is gone at once when it is given up.
+    Is gone at once when it is given up, and writes only in transactions that are begun to write.
 
     SQLAlchemy gives a connection whose statement was cancelled two seconds to say goodbye; a request
     that is over its deadline would wait for them where the server hangs. The driver asks the
@@ -66,12 +68,60 @@ class _PromptConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver
         else:
             self.terminate()
 
+    def transaction(
+        self,
+        *,
+        isolation: str | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,  # noqa: ARG002  # SQLAlchemy says it always; we never mean it
+    ) -> "_Transaction":
+        """
+        A transaction that says whether it writes, which the driver's own leaves to the default.
+        """
+        return _Transaction(self, isolation=isolation, is_reading=readonly)
+
+
+class _Transaction:
+    """
+    From BEGIN to its end, in the words that SQLAlchemy uses.
+    """
+
+    def __init__(self, connection: _Connection, *, isolation: str | None, is_reading: bool) -> None:
+        level = f"ISOLATION LEVEL {isolation.replace('_', ' ')} " if isolation else ""
+        self._connection = connection
+        self._begin = f"BEGIN {level}{'READ ONLY' if is_reading else 'READ WRITE'}"
+
+    async def start(self) -> None:
+        """
+        Begin.
+        """
+        await self._connection.execute(self._begin)
+
+    async def commit(self) -> None:
+        """
+        Keep what was done.
+        """
+        await self._connection.execute("COMMIT")
+
+    async def rollback(self) -> None:
+        """
+        Undo what was done.
+        """
+        await self._connection.execute("ROLLBACK")
+
 
 def reading_engine(writing: AsyncEngine) -> AsyncEngine:
     """
     The same pool, for transactions that see one state of the database and cannot change it.
     """
     return writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def glancing_engine(writing: AsyncEngine) -> AsyncEngine:
+    """
+    The same pool, for single statements, which the server lets change nothing.
+    """
+    return writing.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _refuse_closed(connection: DBAPIConnection, _record: object, _proxy: object) -> None:

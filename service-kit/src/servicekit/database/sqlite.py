@@ -20,7 +20,11 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from servicekit.database import sqlite_thread
 from servicekit.database.limits import Limits
+
+#: Option of a connection on which each statement stands by itself.
+_IS_SINGLE = "servicekit_is_single"
 
 
 def writing_engine(url: URL, limits: Limits, *, foreign_keys: bool = True) -> AsyncEngine:
@@ -52,6 +56,13 @@ def reading_engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: in
     return engine
 
 
+def glancing_engine(reading: AsyncEngine) -> AsyncEngine:
+    """
+    The same pool, for single statements: nothing is begun before them.
+    """
+    return reading.execution_options(**{_IS_SINGLE: True})
+
+
 def _engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: int) -> AsyncEngine:
     engine = create_async_engine(
         url,
@@ -59,11 +70,11 @@ def _engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: int) -> A
         max_overflow=max_overflow,
         pool_timeout=limits.pool_s,
         hide_parameters=True,  # values may be personal, and errors are logged
-        # `isolation_level=None`: the driver begins nothing by itself; the events below do.
+        # The driver begins nothing by itself; the events of the engines do.
         connect_args={
             "timeout": limits.lock_s,
-            "isolation_level": None,
             "factory": _ReleasingConnection,
+            "async_creator_fn": sqlite_thread.connect,
         },
     )
     event.listen(engine.sync_engine, "do_connect", _with_parent_folder)
@@ -106,6 +117,7 @@ def _pragmas(*settings: str) -> Callable[[DBAPIConnection, object], None]:
 
 def _statement(sql: str) -> Callable[[Connection], None]:
     def execute(connection: Connection) -> None:
-        connection.exec_driver_sql(sql)
+        if not connection.get_execution_options().get(_IS_SINGLE):
+            connection.exec_driver_sql(sql)
 
     return execute
