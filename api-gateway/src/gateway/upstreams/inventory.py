@@ -58,7 +58,7 @@ class Inventory:
         read there is an UpstreamFailed.
         """
         reply = await self._client.get(PRODUCTS_PATH, params={"ids": joined(ids)})
-        return _PRODUCTS.read(reply, ids)
+        return PRODUCTS.read(reply, ids)
 
     async def page(self, search: Search) -> ProductPage:
         """
@@ -114,6 +114,7 @@ def _check_page(page: ProductPage, search: Search, reply: Reply) -> None:
         raise distrusted(reply, "an item contradicts itself")
 
 
-_PRODUCTS: Final = KeyedItems(Items[Product], Product, key="id", keyed=_keyed, are_sound=_are_sound)
+#: Reads the answer to a batch of ids.
+PRODUCTS: Final = KeyedItems(Items[Product], Product, key="id", keyed=_keyed, are_sound=_are_sound)
 _PAGE: Final = json.Decoder(ProductPage)
 _CATEGORIES: Final = json.Decoder(Items[Category])

@@ -38,7 +38,7 @@ class Pricing:
         if ids and not askable:
             return {}
         reply = await self._client.get(PRICES_PATH, params={"ids": joined(askable)})
-        return _PRICES.read(reply, askable)
+        return PRICES.read(reply, askable)
 
 
 def _without_addresses(ids: Sequence[str]) -> Sequence[str]:
@@ -58,6 +58,5 @@ def _are_sound(prices: Sequence[Price]) -> bool:
     )
 
 
-_PRICES: Final = KeyedItems(
-    Items[Price], Price, key="productId", keyed=_keyed, are_sound=_are_sound
-)
+#: Reads the answer to a batch of ids.
+PRICES: Final = KeyedItems(Items[Price], Price, key="productId", keyed=_keyed, are_sound=_are_sound)
