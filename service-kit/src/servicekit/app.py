@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from pydantic import JsonValue
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit import error_rendering, openapi
 from servicekit.auth import AuthenticationMiddleware, Verifier, checked_first, undeclared_routes
 from servicekit.docs import ASSET_NAMES, docs_router
 from servicekit.errors import StorefrontError
 from servicekit.health import Checks, HealthCheck, Identity, health_router
+from servicekit.lean import LeanRoutes
 from servicekit.lifecycle import Lifecycle
-from servicekit.middleware.body_limit import BodyLimitMiddleware
-from servicekit.middleware.correlation import CorrelationMiddleware
-from servicekit.middleware.error_boundary import ErrorBoundaryMiddleware
-from servicekit.middleware.head import HeadMiddleware
-from servicekit.middleware.lifetime import LifetimeMiddleware
-from servicekit.middleware.request_log import RequestLogMiddleware
+from servicekit.middleware.way import Way
 from servicekit.migrations import MigrationError
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import Telemetry
@@ -70,7 +69,7 @@ def create_service(
     lifecycle = Lifecycle()
     telemetry = telemetry or Telemetry.configured(settings)
     tracing = telemetry.tracing
-    app = FastAPI(
+    app = Service(
         title=title,
         description=description,
         version=settings.service_version,
@@ -90,12 +89,7 @@ def create_service(
         # An included router stands between the application and its routes, at 12 us a request.
         app.router.routes += [checked_first(route) for route in router.routes]
     _require_declared_access(app)
-    app.user_middleware += [
-        Middleware(CorrelationMiddleware, tracing=tracing),
-        Middleware(RequestLogMiddleware, lifecycle=lifecycle, metrics=telemetry.requests),
-        Middleware(HeadMiddleware),
-        Middleware(ErrorBoundaryMiddleware, lifecycle=lifecycle),
-        *_guards(settings),
+    layers = [
         *middleware,
         Middleware(
             AuthenticationMiddleware,
@@ -104,18 +98,51 @@ def create_service(
             open_paths=OPEN_PATHS | frozenset(open_paths),
         ),
     ]
+    app.way_to = lambda routes: Way(
+        _wrapped(routes, layers),
+        lifecycle=lifecycle,
+        metrics=telemetry.requests,
+        request_timeout_s=settings.request_timeout_seconds,
+        max_body_bytes=settings.max_body_bytes,
+        timeless_paths=OPEN_PATHS,
+        tracing=tracing,
+    )
     return app
 
 
-def _guards(settings: ServiceSettings) -> list[Middleware]:
-    return [
-        Middleware(
-            LifetimeMiddleware,
-            request_timeout_s=settings.request_timeout_seconds,
-            exempt_paths=OPEN_PATHS,
-        ),
-        Middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes),
-    ]
+class Service(FastAPI):
+    """
+    FastAPI with our way to its routes in place of its own middleware.
+
+    FastAPI's stands for what is done here already: errors of every kind, bounds of bodies, telemetry.
+    """
+
+    way_to: Callable[[ASGIApp], ASGIApp]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Serve one request, one websocket, or the application's life.
+        """
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """
+        What was added from outside, our way, lean routes, and what FastAPI's routes need around
+        them: who renders what they raise, and who closes the files of their forms.
+        """
+        routes = ExceptionMiddleware(
+            AsyncExitStackMiddleware(self.router), handlers=self.exception_handlers
+        )
+        return _wrapped(self.way_to(LeanRoutes(routes, self.router.routes)), self.user_middleware)
+
+
+def _wrapped(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
+    for layer, arguments, options in reversed(layers):
+        app = layer(app, *arguments, **options)
+    return app
 
 
 def _lifespan(

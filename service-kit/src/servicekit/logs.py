@@ -7,14 +7,16 @@ looks like a token or an e-mail address is masked in the finished line, also
 in messages and tracebacks of libraries.
 """
 
+import asyncio
 import logging
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Literal, TextIO
+from typing import Any, BinaryIO, Final, Literal, TextIO
 
 import orjson
 import structlog
@@ -36,6 +38,9 @@ _SECRET_ENDINGS: Final = (
 #: Values with nothing inside.
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO}
+_REQUEST: Final = "request"
+#: Writing out what is buffered is done for nobody in particular.
+_NOWHERE: Final = Context()
 _REDACTED: Final = "[redacted]"
 #: What each branch of the mask cannot do without, beside "eyJ". As numbers: three times as fast.
 _SPACE, _AT = b" @"
@@ -55,7 +60,7 @@ def configure(
     """
     stream = stream or sys.stdout
     level = logging.getLevelNamesMapping()[log_level]
-    processors: list[Processor] = [add_facts(service)]
+    processors: list[Processor] = [Facts(service)]
     if log_format == "json":
         processors.append(render_json)
     else:
@@ -67,10 +72,22 @@ def configure(
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(stream.buffer),
+        logger_factory=_Output(stream.buffer),
         cache_logger_on_first_use=False,
     )
     _capture_libraries(level)
+
+
+class _Output(structlog.BytesLoggerFactory):
+    """
+    Makes loggers that write to ``output``, and lets the request's line write to it as well.
+    """
+
+    __slots__ = ("output",)
+
+    def __init__(self, output: BinaryIO) -> None:
+        super().__init__(output)
+        self.output = output
 
 
 def _capture_libraries(level: int) -> None:
@@ -100,28 +117,39 @@ class _ToStructlog(logging.Handler):
 _render_exception: Final = structlog.processors.ExceptionRenderer()
 
 
-def add_facts(service: str) -> Processor:
+class Facts:
     """
-    Put first in each line what people look for first: when, how grave, what, and whose.
-
-    One step instead of structlog's several: it runs on every request.
+    The step that puts first in each line what people look for first: when, how grave, what, and whose.
     """
-    timestamp = _timestamps()
 
-    def add(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        facts: EventDict = {
-            "timestamp": timestamp(),
-            "level": "error" if method == "exception" else method,
-            "event": event.pop("event", None),
-            "service": service,
-        }
-        ids = correlation.current()
-        if ids is not None:
-            facts["correlation_id"], facts["trace_id"] = ids[:2]
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.timestamp = _timestamps()
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """
+        The line so far, with the facts before it.
+        """
+        level = "error" if method == "exception" else method
+        facts = self.first(level, event.pop("event", None), correlation.current())
         facts.update(redacted(event))
         return facts
 
-    return add
+    def first(
+        self, level: str, event: object, ids: correlation.Correlation | None
+    ) -> dict[str, Any]:
+        """
+        What a line begins with.
+        """
+        facts: dict[str, Any] = {
+            "timestamp": self.timestamp(),
+            "level": level,
+            "event": event,
+            "service": self.service,
+        }
+        if ids is not None:
+            facts["correlation_id"], facts["trace_id"] = ids[:2]
+        return facts
 
 
 def _timestamps() -> Callable[[], str]:
@@ -142,33 +170,80 @@ def _timestamps() -> Callable[[], str]:
     return timestamp
 
 
-class Line:
+class RequestLine:
     """
-    Writes lines of one event as structlog's own loggers would, without what binding costs:
-    for the line that every request ends in.
+    Writes the line that every request ends in.
+
+    As JSON it is put together here, in a fifth of the time that its way through structlog's steps
+    would take; a test holds the two forms together. The lines of one turn of the event loop
+    go out in one write.
     """
 
-    def __init__(self, event: str) -> None:
-        self._event = event
+    def __init__(self) -> None:
         config = structlog.get_config()
         self._steps: list[Processor] = config["processors"]
         self._logger = structlog.get_logger().bind()
-        self._output = config["logger_factory"]()
+        self._factory = config["logger_factory"]
+        self._is_flush_due = False
 
-    def write(self, level: Literal["debug", "info"], fields: EventDict) -> None:
+    def write(
+        self,
+        ids: correlation.Correlation,
+        *,
+        method: str,
+        route: str,
+        status: int,
+        duration_ms: float,
+        principal: str,
+        is_quiet: bool,
+    ) -> None:
         """
         Write one line, unless lines of its level are not wanted.
         """
+        level: Literal["debug", "info"] = "debug" if is_quiet else "info"
         if not self._logger.is_enabled_for(_LEVELS[level]):
             return
-        fields["event"] = self._event
-        line: Any = fields
+        fields: dict[str, Any] = {
+            "method": method,
+            "route": route,
+            "status": status,
+            "duration_ms": round(duration_ms, 3),
+            "principal": principal,
+        }
+        if ids.caller is not None:
+            # The service that says it asked: its word only, the principal is what counts.
+            fields["caller"] = ids.caller
+        facts = self._steps[0] if len(self._steps) == 2 else None
+        if isinstance(facts, Facts) and self._steps[1] is render_json:
+            line = facts.first(level, _REQUEST, ids) | fields
+            self._put(mask(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)))
+        else:
+            self._write_by_steps(level, fields | {"event": _REQUEST})
+
+    def _write_by_steps(self, level: Literal["debug", "info"], line: Any) -> None:  # noqa: ANN401 - each step gives another type
         try:
             for step in self._steps:
                 line = step(None, level, line)
         except structlog.DropEvent:
             return
-        self._output.msg(line)
+        self._factory().msg(line)
+
+    def _put(self, line: bytes) -> None:
+        output = self._factory.output
+        output.write(line)
+        if self._is_flush_due:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            output.flush()
+            return
+        self._is_flush_due = True
+        loop.call_soon(self._flush, context=_NOWHERE)
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        self._factory.output.flush()
 
 
 def redacted(fields: Mapping[str, Any]) -> Mapping[str, Any]:

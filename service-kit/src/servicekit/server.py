@@ -11,6 +11,7 @@ import errno
 import logging
 import socket
 import time
+from collections.abc import Awaitable
 from types import FrameType
 
 import structlog
@@ -79,6 +80,7 @@ def run(app: FastAPI, settings: ServiceSettings) -> int:
     config = uvicorn.Config(
         _quiet_refusals(app),
         http=BoundedHttpProtocol,
+        interface="asgi3",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -127,12 +129,13 @@ def _quiet_refusals(app: FastAPI) -> ASGIApp:
     Whoever refuses the start has logged why: the server need not print a traceback as well.
     """
 
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+    def wrapped(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         async def send_without_traceback(message: Message) -> None:
             if message["type"] == "lifespan.startup.failed" and app.state.lifecycle.is_refused:
                 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             await send(message)
 
-        await app(scope, receive, send_without_traceback if scope["type"] == "lifespan" else send)
+        # Handed on and not awaited here: a coroutine less for each request.
+        return app(scope, receive, send_without_traceback if scope["type"] == "lifespan" else send)
 
     return wrapped

@@ -10,10 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit import deadline
 from servicekit.errors import DeadlineExceeded, MalformedRequest
-from servicekit.lifecycle import Lifecycle
-from servicekit.middleware.lifetime import ClientGone, LifetimeMiddleware
-from servicekit.middleware.request_log import RequestLogMiddleware
-from servicekit.telemetry import Telemetry
+from servicekit.middleware.answer import Answer
+from servicekit.middleware.lifetime import ClientGone, Lifetime
+from servicekit.middleware.told import told_by
 
 BOUND_S = 5.0
 
@@ -99,13 +98,22 @@ def serving(
 
 def guarded(route: ASGIApp, *, timeout_s: float) -> ASGIApp:
     """
-    The route within its lifetime, below the layer that notes how far its answer is.
+    The route within its lifetime, as the way of every request serves it.
     """
-    return RequestLogMiddleware(
-        LifetimeMiddleware(route, request_timeout_s=timeout_s, exempt_paths=frozenset({"/open"})),
-        lifecycle=Lifecycle(),
-        metrics=Telemetry().requests,
-    )
+    lifetime = Lifetime(timeout_s, frozenset({"/open"}))
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = Answer()
+
+        async def send_and_note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+            await send(message)
+
+        told = told_by(scope["headers"])
+        await lifetime.serve(route, scope, receive, send_and_note, answer=answer, told=told)
+
+    return serve
 
 
 async def test_a_read_ends_when_its_client_leaves() -> None:

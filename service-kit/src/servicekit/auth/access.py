@@ -170,6 +170,14 @@ def checked_first(route: BaseRoute) -> BaseRoute:
     return checked
 
 
+def access_of(route: APIRoute) -> list[Requirement]:
+    """
+    What a caller of ``route`` must meet; nothing where it is public.
+    """
+    declared = [inner.call for inner in route.dependant.dependencies if _is_access(inner)]
+    return [access for access in declared if isinstance(access, Requirement)]
+
+
 def _is_access(dependant: Dependant) -> bool:
     return isinstance(dependant.call, Requirement | _Open)
 

@@ -1,7 +1,7 @@
 """
-What every request passes through, each a plain ASGI callable, outermost first:
+What every request passes through, outermost first:
 
 correlation -> request log -> head -> error boundary -> lifetime -> body limit -> (a service's own) -> authentication -> route
 
-``servicekit.app`` puts them together.
+``way`` walks it in one function; what each step does stands in a module of its name.
 """

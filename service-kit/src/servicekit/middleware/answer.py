@@ -1,11 +1,7 @@
 """
-How far the answer to a request is: noted once, by the request log, and read by every
-layer inside it. One that wrapped ``send`` for itself would cost two calls a message.
+How far the answer to a request is: noted once, on its way out, and read by every step that
+must know. One that wrapped ``send`` for itself would cost two calls a message.
 """
-
-from starlette.types import Scope
-
-_SCOPE_KEY = "servicekit.answer"
 
 
 class Answer:
@@ -24,19 +20,3 @@ class Answer:
         Whether the client has been told something that cannot be taken back.
         """
         return self.status is not None
-
-
-def expect_answer(scope: Scope) -> Answer:
-    """
-    The answer that ``scope`` will get. Whoever asks for it notes its beginning.
-    """
-    answer = scope[_SCOPE_KEY] = Answer()
-    return answer
-
-
-def answer_to(scope: Scope) -> Answer:
-    """
-    The answer that a layer further out has made ready.
-    """
-    answer: Answer = scope[_SCOPE_KEY]
-    return answer

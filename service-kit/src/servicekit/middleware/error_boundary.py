@@ -1,17 +1,18 @@
 """
-The outermost handler: what nobody below has rendered is rendered here, and crashes are logged.
+The outermost handler: what nobody inside has rendered is rendered here, and crashes are logged.
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 import structlog
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message, Scope, Send
 
 from servicekit.error_rendering import as_storefront_error, render, tell_operators
 from servicekit.errors import ServiceUnavailable, StorefrontError
 from servicekit.lifecycle import Lifecycle
-from servicekit.middleware.answer import answer_to
+from servicekit.middleware.answer import Answer
 from servicekit.middleware.lifetime import SAFE_METHODS, ClientGone
 
 log = structlog.get_logger()
@@ -24,39 +25,42 @@ def _stopped(scope: Scope) -> StorefrontError:
     return error
 
 
-class ErrorBoundaryMiddleware:
+class ErrorBoundary:
     """
     Nothing leaves the service but an answer in our shape, or a closed connection.
     """
 
-    def __init__(self, app: ASGIApp, *, lifecycle: Lifecycle) -> None:
-        self._app = app
+    def __init__(self, lifecycle: Lifecycle) -> None:
         self._lifecycle = lifecycle
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def around(self, work: Awaitable[None], scope: Scope, answer: Answer, send: Send) -> None:
         """
-        Serve one request.
+        Do ``work``, which serves the request, and tell its client what it may know if that fails.
         """
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         try:
-            await self._app(scope, receive, send)
+            await work
         except ClientGone:
             log.info("request.client_gone")
         except asyncio.CancelledError:
-            if self._lifecycle.phase != "draining" or answer_to(scope).is_begun:
+            if self._lifecycle.phase != "draining" or answer.is_begun:
                 raise
             # The drain is over, and the server cancels what it has not finished.
             log.warning("request.cut_off")
-            await render(_stopped(scope), scope)(scope, receive, send)
+            await render(_stopped(scope), scope)(scope, _nothing, send)
         except Exception as error:  # the outermost handler: whatever it is, it is rendered here
             ours = as_storefront_error(error, Request(scope))
             if isinstance(error, StorefrontError):
                 tell_operators(ours, error)
             else:
                 log.exception("request.crashed", error=type(error).__name__)
-            if answer_to(scope).is_begun:
+            if answer.is_begun:
                 # Half an answer is out: only a broken connection tells the client so.
                 raise
-            await render(ours, scope)(scope, receive, send)
+            await render(ours, scope)(scope, _nothing, send)
+
+
+async def _nothing() -> Message:
+    """
+    What a rendered error is told by its client.
+    """
+    return {"type": "http.disconnect"}

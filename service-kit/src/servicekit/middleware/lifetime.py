@@ -13,12 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit import deadline
 from servicekit.errors import DeadlineExceeded, MalformedRequest
-from servicekit.middleware.answer import answer_to
+from servicekit.middleware.answer import Answer
+from servicekit.middleware.told import DEADLINE, ENCODING, LENGTH, Told
 
-_HEADER = deadline.DEADLINE_HEADER.lower().encode()
 _READS = frozenset({"GET", "HEAD"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 #: A read that is answered sooner is not worth watching over.
 WATCH_AFTER_S = 0.02
 
@@ -29,34 +28,36 @@ class ClientGone(Exception):
     """
 
 
-class LifetimeMiddleware:
+class Lifetime:
     """
     Gives each request its deadline, and ends reads that were abandoned.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, request_timeout_s: float, exempt_paths: frozenset[str] = frozenset()
-    ) -> None:
-        self._app = app
+    def __init__(self, request_timeout_s: float, exempt_paths: frozenset[str]) -> None:
         self._request_timeout_s = request_timeout_s
         self._exempt_paths = exempt_paths
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(
+        self,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        answer: Answer,
+        told: Told,
+    ) -> None:
         """
-        Serve one request.
+        Serve one request by ``app``; raises DeadlineExceeded or ClientGone where it ended it.
         """
-        if scope["type"] != "http" or scope["path"] in self._exempt_paths:
-            await self._app(scope, receive, send)
+        if scope["path"] in self._exempt_paths:
+            await app(scope, receive, send)
             return
-        allowed_s, has_body = _head_of(scope, self._request_timeout_s)
-        if allowed_s <= 0:
-            raise DeadlineExceeded(after_s=0)
-        # A read without a body: what it receives can only be its client's leave.
-        is_read = not has_body and scope["method"] in _READS
-        guard = _Guard(scope, receive, allowed_s, watches=is_read)
+        allowed_s = _allowed_s(told, self._request_timeout_s)
+        guard = _Guard(scope, receive, answer, told, allowed_s=allowed_s)
         token = deadline.EXPIRES_AT.set(guard.ends_at)
         try:
-            await self._app(scope, guard.receive if is_read else receive, send)
+            await app(scope, guard.receive if guard.watches else receive, send)
         except asyncio.CancelledError:
             if (verdict := guard.verdict()) is not None:
                 raise verdict from None
@@ -64,6 +65,23 @@ class LifetimeMiddleware:
         finally:
             deadline.EXPIRES_AT.reset(token)
             guard.stop()
+
+
+def _allowed_s(told: Told, at_most_s: float) -> float:
+    """
+    The seconds that the caller gives, up to ``at_most_s``; raises where none are left.
+    """
+    value = told.get(DEADLINE)
+    if value is None:
+        return at_most_s
+    if not value.isdigit() or len(value) > 9:
+        raise MalformedRequest(
+            f"{deadline.DEADLINE_HEADER} must be a whole number of milliseconds."
+        )
+    allowed = min(at_most_s, int(value) / 1000)
+    if allowed <= 0:
+        raise DeadlineExceeded(after_s=0)
+    return allowed
 
 
 class _Guard:
@@ -77,23 +95,28 @@ class _Guard:
 
     __slots__ = (
         "_allowed_s",
+        "_answer",
         "_is_body_told",
         "_loop",
+        "_method",
         "_reason",
         "_receive",
-        "_scope",
         "_task",
         "_timer",
         "_watch",
-        "_watches",
         "ends_at",
+        "watches",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, allowed_s: float, *, watches: bool) -> None:
-        self._scope = scope
+    def __init__(
+        self, scope: Scope, receive: Receive, answer: Answer, told: Told, *, allowed_s: float
+    ) -> None:
+        self._method: str = scope["method"]
         self._receive = receive
+        self._answer = answer
         self._allowed_s = allowed_s
-        self._watches = watches
+        #: A read without a body: what it receives can only be its client's leave.
+        self.watches = self._method in _READS and LENGTH not in told and ENCODING not in told
         self._watch: asyncio.Task[None] | None = None
         self._is_body_told = False
         self._reason: DeadlineExceeded | ClientGone | None = None
@@ -136,10 +159,10 @@ class _Guard:
         left_s = self.ends_at - time.monotonic()
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._begin)
-            if self._watches:
+            if self.watches:
                 self._watching()
         else:
-            is_write = self._scope["method"] not in SAFE_METHODS
+            is_write = self._method not in SAFE_METHODS
             self._end(DeadlineExceeded(after_s=self._allowed_s, may_have_happened=is_write))
 
     def _watching(self) -> asyncio.Task[None]:
@@ -154,23 +177,6 @@ class _Guard:
 
     def _end(self, reason: DeadlineExceeded | ClientGone) -> None:
         # The deadline is for the beginning of an answer: a stream may then take its time.
-        if self._reason is None and self._task is not None and not answer_to(self._scope).is_begun:
+        if self._reason is None and self._task is not None and not self._answer.is_begun:
             self._reason = reason
             self._task.cancel()
-
-
-def _head_of(scope: Scope, at_most_s: float) -> tuple[float, bool]:
-    """
-    The seconds that the caller gives, up to ``at_most_s``, and whether a body follows.
-    """
-    allowed_s, has_body = at_most_s, False
-    for name, value in scope["headers"]:
-        if name == _HEADER:
-            if not value.isdigit() or len(value) > 9:
-                raise MalformedRequest(
-                    f"{deadline.DEADLINE_HEADER} must be a whole number of milliseconds."
-                )
-            allowed_s = min(allowed_s, int(value) / 1000)
-        elif name in _BODY_HEADERS:
-            has_body = True
-    return allowed_s, has_body

@@ -2,14 +2,12 @@
 One line and one measurement for each request, whatever becomes of it.
 """
 
-import time
-from collections.abc import Awaitable, MutableMapping
+from collections.abc import MutableMapping
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from servicekit import correlation, logs
-from servicekit.lifecycle import Lifecycle
-from servicekit.middleware.answer import expect_answer
+from servicekit import logs
+from servicekit.correlation import Correlation
 from servicekit.telemetry import RequestMetrics
 
 #: What the log says of a client that left before its answer was there, as nginx does.
@@ -17,71 +15,39 @@ CLIENT_CLOSED_REQUEST = 499
 #: Probes and scrapes come every few seconds and tell nothing new.
 QUIET_PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
 UNMATCHED = "(none)"
+#: Where a step that knows the route's template leaves it.
+ROUTE_KEY = "servicekit.route"
 
 
-class RequestLogMiddleware:
+class RequestLog:
     """
     Logs method, route template, status, duration and kind of caller; never a query or a body.
     """
 
-    def __init__(self, app: ASGIApp, *, lifecycle: Lifecycle, metrics: RequestMetrics) -> None:
-        self._app = app
-        self._lifecycle = lifecycle
+    def __init__(self, metrics: RequestMetrics) -> None:
         self._metrics = metrics
-        self._line = logs.Line("request")
+        self._line = logs.RequestLine()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def tell(self, scope: Scope, status: int | None, duration_s: float, ids: Correlation) -> None:
         """
-        Serve one request.
+        A request has ended; ``status`` is None where its client did not wait for the answer.
         """
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        answer = expect_answer(scope)
-        lifecycle = self._lifecycle
-
-        def send_and_note(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                answer.status = message["status"]
-                if lifecycle.phase == "draining":
-                    _close_after(message)
-            # Handed on and not awaited here: a coroutine less for each message.
-            return send(message)
-
-        lifecycle.active_requests += 1
-        began_at = time.perf_counter()
-        try:
-            await self._app(scope, receive, send_and_note)
-        finally:
-            lifecycle.active_requests -= 1
-            self._tell(
-                scope, answer.status or CLIENT_CLOSED_REQUEST, time.perf_counter() - began_at
-            )
-
-    def _tell(self, scope: Scope, status: int, duration_s: float) -> None:
-        route = scope["servicekit.route"] = route_template(scope)
+        status = status or CLIENT_CLOSED_REQUEST
+        route = scope.get(ROUTE_KEY)
+        if route is None:
+            route = scope[ROUTE_KEY] = route_template(scope)
         scope["servicekit.status"] = status
-        self._metrics.observe(scope["method"], route, status, duration_s)
-        fields = {
-            "method": scope["method"],
-            "route": route,
-            "status": status,
-            "duration_ms": round(duration_s * 1000, 3),
-            "principal": scope.get("servicekit.principal", "anonymous"),
-        }
-        ids = correlation.current()
-        if ids is not None and ids.caller is not None:
-            # The service that says it asked: its word only, the principal is what counts.
-            fields["caller"] = ids.caller
-        is_quiet = status < 400 and scope["path"] in QUIET_PATHS
-        self._line.write("debug" if is_quiet else "info", fields)
-
-
-def _close_after(message: Message) -> None:
-    """
-    A service that is draining asks its clients to come back on another connection.
-    """
-    message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        method = scope["method"]
+        self._metrics.observe(method, route, status, duration_s)
+        self._line.write(
+            ids,
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=duration_s * 1000,
+            principal=scope.get("servicekit.principal", "anonymous"),
+            is_quiet=status < 400 and scope["path"] in QUIET_PATHS,
+        )
 
 
 def route_template(scope: MutableMapping[str, object]) -> str:
