@@ -13,7 +13,7 @@ from inventory.errors import Taken
 from inventory.products.models import Description, Search, folded
 from inventory.shapes import Item, Page, Shape
 from inventory.tables import products as table
-from servicekit.database import UniqueViolation
+from servicekit.database import Reading, UniqueViolation
 
 _AVAILABLE: Final = table.c.stock_level - table.c.reserved
 _IS_THERE: Final = table.c.removed_at.is_(None)
@@ -49,19 +49,19 @@ _CATEGORIES: Final = (
 )
 
 
-async def by_id(connection: AsyncConnection, product_id: str) -> Item | None:
+async def by_id(reading: Reading, product_id: str) -> Item | None:
     """
     The product of this id, if it was not removed.
     """
-    rows = await connection.execute(_ONE, {"id": product_id})
+    rows = await reading.execute(_ONE, {"id": product_id})
     return next(_PRODUCT.items(rows), None)
 
 
-async def by_ids(connection: AsyncConnection, product_ids: Sequence[str]) -> list[Item]:
+async def by_ids(reading: Reading, product_ids: Sequence[str]) -> list[Item]:
     """
     The products of these ids in this order, by one query; unknown ones are left out.
     """
-    rows = await connection.execute(_SOME, {"ids": _padded(product_ids)})
+    rows = await reading.execute(_SOME, {"ids": _padded(product_ids)})
     found = {item["id"]: item for item in _PRODUCT.items(rows)}
     return [found[product_id] for product_id in product_ids if product_id in found]
 
@@ -87,11 +87,11 @@ async def low(connection: AsyncConnection, threshold: int, *, offset: int, size:
     return await _page(connection, few, order, offset=offset, size=size, is_scan=True)
 
 
-async def categories(connection: AsyncConnection) -> list[tuple[str, int]]:
+async def categories(reading: Reading) -> list[tuple[str, int]]:
     """
     Each category with the number of its products.
     """
-    return [(row[0], row[1]) for row in await connection.execute(_CATEGORIES)]
+    return [(row[0], row[1]) for row in await reading.execute(_CATEGORIES)]
 
 
 async def described(

@@ -22,7 +22,7 @@ from inventory.products.models import (
     Search,
 )
 from inventory.shapes import Item, Page
-from servicekit.database import Database
+from servicekit.database import Database, Reading
 from servicekit.errors import NotFound
 
 
@@ -42,8 +42,7 @@ class ProductService:
         """
         One product; raises NotFound.
         """
-        async with self._database.read() as connection:
-            return await _present(connection, product_id)
+        return await _present(self._database.glance, product_id)
 
     async def described(self, product_id: str) -> Description:
         """
@@ -59,8 +58,7 @@ class ProductService:
         """
         The products of these ids in this order; unknown ones are left out.
         """
-        async with self._database.read() as connection:
-            return await repository.by_ids(connection, product_ids)
+        return await repository.by_ids(self._database.glance, product_ids)
 
     async def page(self, search: Search, *, number: int, size: int) -> Page:
         """
@@ -82,8 +80,7 @@ class ProductService:
         """
         Each category with the number of its products.
         """
-        async with self._database.read() as connection:
-            return await repository.categories(connection)
+        return await repository.categories(self._database.glance)
 
     async def create(self, new: NewProduct, origin: Origin) -> Item:
         """
@@ -166,8 +163,8 @@ class ProductService:
         return entry
 
 
-async def _present(connection: AsyncConnection, product_id: str) -> Item:
-    product = await repository.by_id(connection, product_id)
+async def _present(reading: Reading, product_id: str) -> Item:
+    product = await repository.by_id(reading, product_id)
     if product is None:
         raise NotFound("product", product_id)
     return product

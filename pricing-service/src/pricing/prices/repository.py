@@ -23,7 +23,7 @@ from pricing.prices.models import (
 )
 from pricing.tables import price_series, product_terms
 from pricing.tables import price_versions as table
-from servicekit.database import insert_on
+from servicekit.database import Reading, insert_on
 
 _PRICE = (
     table.c.product_id,
@@ -51,7 +51,7 @@ _OFFERS = (
 
 
 async def around(
-    connection: AsyncConnection,
+    reading: Reading,
     product_ids: Sequence[str],
     currency: str,
     *,
@@ -62,7 +62,7 @@ async def around(
     The prices of each product that hold at some moment from ``since`` to ``until``, both included.
     """
     asked = {"ids": product_ids, "currency": currency, "since": since, "until": until}
-    rows = await connection.execute(_AROUND, asked)
+    rows = await reading.execute(_AROUND, asked)
     found: dict[str, list[Price]] = {}
     for row in rows:
         found.setdefault(row.product_id, []).append(_price(row))

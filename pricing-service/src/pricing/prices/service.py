@@ -154,10 +154,9 @@ class PriceService:
     async def _around(
         self, product_ids: list[str], currency: str, *, since: datetime, until: datetime
     ) -> dict[str, list[Price]]:
-        async with self._database.read() as connection:
-            return await repository.around(
-                connection, product_ids, currency, since=since, until=until
-            )
+        return await repository.around(
+            self._database.glance, product_ids, currency, since=since, until=until
+        )
 
 
 def _checked(new: NewPrice, now: datetime) -> Price:
