@@ -12,6 +12,7 @@ from gateway.catalog.etags import etag_of, is_known
 from gateway.catalog.explanation import Explanation, explaining_errors, explanation_asked
 from gateway.catalog.models import Lack
 from gateway.catalog.query_names import check_query_names
+from gateway.catalog.quick import quick_product
 from gateway.catalog.schemas import (
     ID_PATTERN,
     BulkCheckRequest,
@@ -24,6 +25,7 @@ from gateway.catalog.schemas import (
 from gateway.catalog.service import Catalog
 from gateway.upstreams.inventory import Search
 from servicekit.auth import requires
+from servicekit.lean import lean
 from servicekit.schemas import PageNumber
 from servicekit.text import PlainText
 
@@ -69,6 +71,7 @@ def _add_one(router: APIRouter, catalog: Catalog) -> None:
         response_model=CatalogProductResponse,
         responses=examples.product_responses(),
     )
+    @lean(quick_product(catalog))
     async def one(
         request: Request,
         product_id: ProductId,

@@ -38,6 +38,8 @@ V = TypeVar("V")
 #: What is kept of a caller's time, to answer with what is there: a tenth, and at most so much.
 _MARGIN_PART: Final = 0.1
 _MARGIN_S: Final = 0.1
+#: The part of its time that a list may take where another can stand in, which wants prices, too.
+_LIST_PART: Final = 0.6
 
 
 class Catalog:
@@ -122,7 +124,9 @@ class Catalog:
         One page of what is searched for; raises NothingKnown where inventory cannot be read.
         """
         loaders, until = self.loaders, _time_to_answer()
-        found = await self._list(loaders.pages, loaders.last_pages, search, until, explanation)
+        is_known = loaders.last_pages.recall(search) is not None
+        list_until = _part_of(until) if is_known else until
+        found = await self._list(loaders.pages, loaders.last_pages, search, list_until, explanation)
         page = _value_of(found)
         wait = Wait(until=until)
         prices = [loaders.prices.begin(wait, product.id) for product in page.items]
@@ -202,6 +206,16 @@ def _time_to_answer() -> float | None:
     if ends_at is None:
         return None
     return ends_at - min((ends_at - time.monotonic()) * _MARGIN_PART, _MARGIN_S)
+
+
+def _part_of(until: float | None) -> float | None:
+    """
+    The moment at which a list must be there, if its prices shall be there by ``until``.
+    """
+    if until is None:
+        return None
+    now = time.monotonic()
+    return now + (until - now) * _LIST_PART
 
 
 def _value_of(found: V | Unavailable[V]) -> V:
