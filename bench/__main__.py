@@ -58,7 +58,9 @@ def _measured(module: str) -> Table:
     The figures of one module, from a process of its own: none finds what another has left.
     """
     program = _PROGRAM.format(module=module)
-    done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+    done = subprocess.run([sys.executable, "-c", program], check=False, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise SystemExit(f"{module} could not be measured")
     told = json.loads(done.stdout.splitlines()[-1])
     return Table(rows=told["rows"], notes=tuple(told["notes"]))
 
