@@ -2,7 +2,6 @@
 What the gateway reads is what inventory and pricing say in their descriptions that they send.
 """
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,10 +24,12 @@ from pricing.settings import Settings as PricingSettings
 Schemas = dict[str, Any]
 
 
-def described(database_url: str) -> Schemas:
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Schemas:
     """
     The schemas of both services' bodies.
     """
+    database_url = f"sqlite:///{tmp_path_factory.mktemp('none')}/none.db"
     apps = (
         inventory_service(InventorySettings(_env_file=None, database_url=database_url)),
         pricing_service(PricingSettings(_env_file=None, database_url=database_url)),
@@ -58,12 +59,12 @@ def form_of(schema: dict[str, Any]) -> tuple[str, str | None]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_field_is_promised_by_its_service(
-    model: type[Struct], name: str, tmp_path: Path
+    model: type[Struct], name: str, described: Schemas
 ) -> None:
     """
     A field that the gateway reads is always sent, and is of the kind that is read.
     """
-    told = described(f"sqlite:///{tmp_path}/none.db")[name]
+    told = described[name]
     read = msgspec.json.schema(model)["$defs"][model.__name__]
 
     assert {*read["properties"]} <= {*told["required"]}
