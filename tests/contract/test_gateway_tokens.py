@@ -2,7 +2,7 @@
 The gateway reads in its own name: with the token that the identity service gives it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,16 +24,31 @@ from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
 
 
+@dataclass
+class ShownToken:
+    """
+    The gateway's own token as its clients show it: as it is, or spoilt.
+    """
+
+    own: Callable[[], Awaitable[str]]
+    is_spoilt: bool = False
+    n_shown: int = 0
+
+    async def __call__(self) -> str:
+        self.n_shown += 1
+        header = await self.own()
+        return header[:-8] + "AAAAAAAA" if self.is_spoilt else header
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
     """
-    What the gateway reads by, and a way to spoil the token that it shows.
+    What the gateway reads by, and the token that it shows.
     """
 
     inventory: Inventory
     pricing: Pricing
-    shown: list[str]
-    is_spoilt: list[bool]
+    token: ShownToken
 
 
 @pytest.fixture(scope="module")
@@ -78,20 +93,13 @@ async def reading(inventory: FastAPI, pricing: FastAPI, identity_url: str) -> As
     clients = Clients(ServiceSettings(service_name="api-gateway"), Telemetry())
     client_id, secret = running_identity.GATEWAY
     identity = clients.to("identity", identity_url)
-    own = clients.service_token(identity, client_id=client_id, secret=secret)
-    shown: list[str] = []
-    is_spoilt: list[bool] = []
-
-    async def authorize() -> str:
-        shown.append(await own())
-        return shown[-1][:-8] + "AAAAAAAA" if is_spoilt else shown[-1]
+    token = ShownToken(clients.service_token(identity, client_id=client_id, secret=secret))
 
     async with serve(inventory) as inventory_url, serve(pricing) as pricing_url, clients.running():
         yield Shop(
-            Inventory(clients.to("inventory", inventory_url, authorize=authorize)),
-            Pricing(clients.to("pricing", pricing_url, authorize=authorize)),
-            shown,
-            is_spoilt,
+            Inventory(clients.to("inventory", inventory_url, authorize=token)),
+            Pricing(clients.to("pricing", pricing_url, authorize=token)),
+            token,
         )
 
 
@@ -103,14 +111,14 @@ async def test_the_services_believe_the_gateways_own_token(shop: Shop) -> None:
     prices = await shop.pricing.prices(["TEST-001"])
 
     assert [*products, *prices] == ["TEST-001", "TEST-001"]
-    assert len(shop.shown) == 2
+    assert shop.token.n_shown == 2
 
 
 async def test_the_services_look_at_the_token(shop: Shop) -> None:
     """
     What identity has not signed is refused, also for what anybody may read.
     """
-    shop.is_spoilt.append(True)
+    shop.token.is_spoilt = True
 
     for ask in (shop.inventory.products, shop.pricing.prices):
         with pytest.raises(UpstreamRefused) as refusal:

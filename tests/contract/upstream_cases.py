@@ -275,6 +275,6 @@ CASES = [
         lambda b: b.prices("quote", "TEST-001", "Calculate", "QUOTES"),
         ["TEST-001"],
     ),
-    Case("nothing but addresses", lambda b: b.prices("quotes"), []),
+    Case("nothing but addresses", lambda b: b.prices("Quotes"), []),
     Case("an address, sent", lambda b: asked_of_pricing(b, ids="TEST-001,Quote"), refused("ids")),
 ]
