@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import WithJsonSchema
 
 from gateway.catalog import examples, wire
 from gateway.catalog.etags import etag_of, is_known
@@ -49,6 +50,8 @@ IfNoneMatch = Annotated[
 Explain = Annotated[
     str | None,
     Header(description="1: say how the answer came about. Needs the scope admin", examples=["1"]),
+    # Without the null of what may be left out: as a header it would be the word.
+    WithJsonSchema({"type": "string", "enum": ["1"]}),
 ]
 
 
