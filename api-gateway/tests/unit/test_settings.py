@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.accounts import errors
+from gateway.accounts import errors as account_errors
+from gateway.catalog import errors as catalog_errors
+from gateway.module_table import MODULES
 from gateway.settings import Settings
 from servicekit.errors import StorefrontError
 from servicekit.settings import SettingsError, example_env, load
@@ -122,15 +124,40 @@ def test_the_example_names_every_setting() -> None:
     assert (ROOT / ".env.example").read_text() == example_env(Settings)
 
 
-def test_the_tree_of_account_errors_is_complete_and_true() -> None:
-    """
-    The docstring of errors.py draws each error of accounts with its status and code.
-    """
-    rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", errors.__doc__ or "")
-    ours = {
-        name: (str(kind.status), kind.code)
-        for name, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, StorefrontError) and kind.__module__ == errors.__name__
-    }
+OURS = {
+    name: (str(kind.status), kind.code)
+    for home in (account_errors, catalog_errors)
+    for name, kind in inspect.getmembers(home, inspect.isclass)
+    if issubclass(kind, StorefrontError) and kind.__module__ == home.__name__
+}
 
-    assert {name: (status, code) for name, status, code in rows} == ours
+
+def test_the_trees_of_errors_are_complete_and_true() -> None:
+    """
+    The docstring of each errors.py draws the errors of its module with their status and code.
+    """
+    trees = f"{account_errors.__doc__}{catalog_errors.__doc__}"
+    rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", trees)
+
+    assert {name: (status, code) for name, status, code in rows} == OURS
+
+
+def test_the_readme_tells_every_error() -> None:
+    """
+    The table in README.md names each error of the gateway's own with its status and code.
+    """
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
+
+    assert {name: (status, code) for name, status, code in rows} == OURS
+
+
+def test_the_readme_tells_every_module() -> None:
+    """
+    The table in README.md has each module of the gateway, with those that it may call.
+    """
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)` \| [^|]+ \| ([^|]*)\|$", text, re.MULTILINE)
+
+    told = {name: tuple(re.findall(r"`(\w+)`", calls)) for name, calls in rows}
+    assert told == {module.name: module.dependencies for module in MODULES}

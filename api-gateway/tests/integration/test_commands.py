@@ -1,0 +1,86 @@
+"""
+``python -m gateway``: the service as a process, as an operator runs it.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+from gateway_app import settings_for
+
+from gateway.settings import Settings
+from servicekit.settings import example_env
+from servicekit.testing.serving import serve_process
+
+PROGRAM = (sys.executable, "-m", "gateway")
+
+
+def run(command: str, env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """
+    Run a command to its end, in an empty folder.
+    """
+    return subprocess.run(
+        [*PROGRAM, command],
+        env={**os.environ, **env},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def test_it_serves_without_a_database_and_without_its_backends(tmp_path: Path) -> None:
+    """
+    It is ready though nothing stands behind it, says what is missing, and writes no file.
+    """
+    away = settings_for().identity_service_url
+    names = ("IDENTITY_SERVICE_URL", "INVENTORY_SERVICE_URL", "PRICING_SERVICE_URL")
+    env = dict.fromkeys(names, away)
+    program = ["/bin/sh", "-c", f'cd "{tmp_path}" && exec "$0" "$@"', *PROGRAM, "serve"]
+    async with (
+        serve_process(program, env) as served,
+        httpx.AsyncClient(base_url=served.url, timeout=30) as http,
+    ):
+        page = await http.get("/")
+        product = await http.get("/api/v1/products/TEST-001")
+
+    assert page.status_code == 200
+    assert (product.status_code, product.headers["Retry-After"].isdigit()) == (503, True)
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
+
+
+def test_settings_are_printed(tmp_path: Path) -> None:
+    """
+    ``settings`` prints what .env.example holds.
+    """
+    done = run("settings", {}, tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, example_env(Settings))
+
+
+@pytest.mark.parametrize(
+    ("command", "changes", "line"),
+    [
+        ("serve", {"PRICING_SERVICE_URL": "pricing"}, "PRICING_SERVICE_URL"),
+        ("serve", {"CIRCUIT_BREAKER_TIMEOUT": "0"}, "CIRCUIT_BREAKER_TIMEOUT"),
+        ("serve", {"API_V1_PREFIX": "api"}, "API_V1_PREFIX"),
+        ("migrate", {}, "gateway has no migrations"),
+    ],
+)
+async def test_what_an_operator_can_mend_is_one_line(
+    tmp_path: Path, command: str, changes: dict[str, str], line: str
+) -> None:
+    """
+    A setting that cannot be, or a command that has nothing to do, is one line and exit code 2.
+    """
+    done = await asyncio.to_thread(run, command, changes, tmp_path)
+
+    assert done.returncode == 2
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
