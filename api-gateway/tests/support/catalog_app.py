@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import httpx
-from fake_backends import FakeBackends
+from fake_backends import FakeBackends, price, product
 from fastapi import FastAPI
 from gateway_app import SECRET, bearer, client_of, shared_secret
 
@@ -25,7 +25,7 @@ from servicekit.telemetry import Telemetry
 from servicekit.testing.clock import FakeClock
 from servicekit.testing.tokens import AUDIENCE, ISSUER
 
-STALE_S: Final = 300
+AGE_LIMIT_S: Final = 300
 #: One attempt, so that a fault is met once; and a breaker that opens at the second.
 PLAIN: Final = Policy(max_attempts=1, breaker_threshold=2)
 
@@ -96,7 +96,7 @@ async def running_catalog(
     catalog = Catalog(
         Inventory(backends.inventory_client(clock=clock, policy=policy)),
         Pricing(backends.pricing_client(clock=clock, policy=policy)),
-        stale_if_error_s=STALE_S,
+        stale_if_error_s=AGE_LIMIT_S,
         max_last_known=max_last_known,
         now=clock.monotonic,
     )
@@ -131,3 +131,17 @@ def admin() -> dict[str, str]:
     The header of somebody who may have answers explained.
     """
     return bearer(sub="admin-1", scope="read write admin")
+
+
+def three_products() -> FakeBackends:
+    """
+    Three products in two categories, one of them sold out, one of them without a price.
+    """
+    return FakeBackends(
+        products={
+            "A-1": product("A-1", name="Red lamp", category="lamps"),
+            "B-1": product("B-1", name='A "quoted" Äpfel', category="food", stock=0),
+            "C-1": product("C-1", name="Blue lamp", category="lamps"),
+        },
+        prices={"A-1": price("A-1", "5.00"), "B-1": price("B-1", "12.345", "KWD")},
+    )
