@@ -49,7 +49,7 @@ IfNoneMatch = Annotated[
 ]
 Explain = Annotated[
     str | None,
-    Header(description="1: say how the answer came about. Needs the scope admin", examples=["1"]),
+    Header(description="Say how the answer came about. Needs the scope admin"),
     # Without the null of what may be left out: as a header it would be the word.
     WithJsonSchema({"type": "string", "enum": ["1"]}),
 ]
