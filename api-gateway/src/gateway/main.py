@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
             _front_page(settings),
         ],
         resources=[clients.running, partial(aclosing, catalog)],
+        checks=clients.checks(),
         details={"upstreams": clients.details},
         open_paths=[prefix + path for path in OPEN_PATHS],
         telemetry=telemetry,

@@ -50,13 +50,34 @@ async def test_the_prefix_moves_the_api_whole() -> None:
 
 async def test_health_tells_of_every_backend() -> None:
     """
-    /health names the breakers of the ways out, and is healthy without them: it can do its own work.
+    /health names the ways out and their breakers, and is healthy until one has failed.
     """
     async with running(settings_for()) as app, client_of(app) as http:
         health = (await http.get("/health")).json()
 
     assert (health["service"], health["status"]) == ("api-gateway", "healthy")
-    assert {*health["details"]["upstreams"]} == {"identity", "accounts", "inventory", "pricing"}
+    backends = {"identity", "accounts", "inventory", "pricing"}
+    assert health["dependencies"] == dict.fromkeys(backends, "healthy")
+    assert {*health["details"]["upstreams"]} == backends
+
+
+async def test_a_backend_that_is_left_alone_degrades_it() -> None:
+    """
+    An open breaker shows as an unhealthy dependency; the gateway goes on serving, and is ready.
+    """
+    settings = settings_for(circuit_breaker_threshold=1)
+    async with running(settings) as app, client_of(app) as http:
+        await http.post("/api/v1/auth/token", data={"grant_type": "refresh_token"})
+        health = await http.get("/health")
+        ready = await http.get("/health/ready")
+
+    assert (health.status_code, health.json()["status"], ready.status_code) == (
+        200,
+        "degraded",
+        200,
+    )
+    ill = [name for name, state in health.json()["dependencies"].items() if state == "unhealthy"]
+    assert ill == ["accounts"]
 
 
 def test_every_route_is_described() -> None:

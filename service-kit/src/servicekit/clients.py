@@ -23,6 +23,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pydantic import JsonValue
 
 from servicekit.auth import JwksKeys, ServiceToken, TokenVerifier
+from servicekit.errors import CircuitOpen
+from servicekit.health import HealthCheck
 from servicekit.http import Policy, ServiceClient
 from servicekit.http.metrics import UpstreamMetrics, breaker_details
 from servicekit.http.policy import DEFAULT_POLICY
@@ -124,8 +126,28 @@ class Clients:
                 for close in self._closing:
                     stack.push_async_callback(close)
 
+    def checks(self) -> list[HealthCheck]:
+        """
+        Each upstream made so far, for ``/health``: healthy while its breaker is closed.
+
+        None is required, and none is called: a service behind this one that hangs neither delays
+        the answer to a probe nor takes this one out of its balancer.
+        """
+        return [
+            HealthCheck(client.name, _closed(client), is_required=False) for client in self._clients
+        ]
+
     def details(self) -> JsonValue:
         """
         The state of each client's breaker.
         """
         return breaker_details(self._clients)()
+
+
+def _closed(client: ServiceClient) -> Callable[[], Awaitable[None]]:
+    async def ping() -> None:
+        state = client.breaker.snapshot()
+        if state.state != "closed":
+            raise CircuitOpen(client.name, retry_after_s=state.retry_after_s)
+
+    return ping
