@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from gateway_app import SECRET, bearer, client_of, shared_secret
 
 from gateway.catalog.metrics import CatalogMetrics
-from gateway.catalog.routes import catalog_router
+from gateway.catalog.routes import catalog_router, pictures_router
 from gateway.catalog.service import Catalog
 from gateway.upstreams.inventory import Inventory
 from gateway.upstreams.pricing import Pricing
@@ -113,7 +113,7 @@ async def running_catalog(
         title="Catalog",
         description="The catalog of the gateway.",
         verifier=TokenVerifier.hs256(SECRET.encode(), issuer=ISSUER, audience=AUDIENCE),
-        routers=[catalog_router("/api/v1", catalog)],
+        routers=[catalog_router("/api/v1", catalog), pictures_router(catalog)],
         resources=[running],
         telemetry=telemetry,
     )

@@ -69,8 +69,13 @@ async def test_who_comes_later_shares_the_next_call() -> None:
     first = asyncio.create_task(load(lanes, "a"))
     await eventually(lambda: held.asked == ["a"])
 
-    later = [asyncio.create_task(load(lanes, "a")) for _ in range(20)]
-    await asyncio.sleep(0)
+    later = []
+    for _ in range(20):
+        later.append(asyncio.create_task(load(lanes, "a")))
+        # Turns of the loop in which a call could begin, and must not.
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert held.asked == ["a"]
     held.released.set()
 
     assert await first == "a 1"

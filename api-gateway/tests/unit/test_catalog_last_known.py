@@ -79,6 +79,21 @@ def test_a_late_answer_does_not_replace_a_later_reading(clock: FakeClock) -> Non
     assert known.recall("a") == Recalled(2, 0)
 
 
+def test_what_was_read_longest_ago_goes_first(clock: FakeClock) -> None:
+    """
+    A key that is read again is as young as any other.
+    """
+    known = LastKnown[str, int](2, 300, clock.monotonic)
+    for number, key in enumerate("abac"):
+        known.remember({key: number}, read_at=clock.monotonic())
+
+    assert (known.recall("a"), known.recall("b"), known.recall("c")) == (
+        Recalled(2, 0),
+        None,
+        Recalled(3, 0),
+    )
+
+
 def test_without_room_or_age_nothing_is_known(clock: FakeClock) -> None:
     """
     Zero entries and zero seconds both mean: never an old value.

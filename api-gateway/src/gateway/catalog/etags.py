@@ -10,8 +10,8 @@ from hashlib import blake2b
 from typing import Final
 
 _TAG_BYTES: Final = 12
-#: ``W/"..."`` and ``"..."``; reads are compared weakly, so the prefix does not count.
-_TAGS: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+#: What is quoted, also in ``W/"..."``: reads are compared weakly, so the prefix does not count.
+_TAGS: Final = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 def etag_of(body: bytes) -> str:

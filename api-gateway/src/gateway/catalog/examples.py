@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.catalog.errors import NothingKnown
-from servicekit.errors import NotFound
+from servicekit.errors import NotFound, UpstreamFailed
 from servicekit.openapi import OpenApi, error_responses
 
 Example = dict[str, Any]
@@ -125,6 +125,7 @@ _NOTHING: Final = NothingKnown(
 _NO_LIST: Final = NothingKnown(
     "the catalog", parts=[("inventory", "CIRCUIT_OPEN")], retry_after_s=42
 )
+_BROKEN: Final = UpstreamFailed("inventory")
 _ETAG: Final[OpenApi] = {
     "ETag": {
         "description": "Only of a complete answer: send it back in If-None-Match.",
@@ -149,6 +150,17 @@ def list_responses(examples: Mapping[str, Example]) -> dict[int | str, OpenApi]:
     What is documented of reading a list.
     """
     return {**_list_of(examples), **error_responses(_NO_LIST)}
+
+
+def picture_responses() -> dict[int | str, OpenApi]:
+    """
+    What is documented of a picture.
+    """
+    return {
+        200: {"headers": _ETAG, "content": {"image/svg+xml": {"example": "<svg/>"}}},
+        304: _UNCHANGED,
+        **error_responses(_MISSING, _BROKEN),
+    }
 
 
 def check_responses() -> dict[int | str, OpenApi]:

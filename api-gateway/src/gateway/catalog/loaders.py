@@ -65,6 +65,7 @@ class Loaders:
         )
         self.pages = Lanes(self._fetch_page, name="the inventory lookup")
         self.categories = Lanes(self._fetch_categories, name="the inventory lookup")
+        self.pictures = Lanes(inventory.picture, name="the inventory lookup")
 
     async def aclose(self) -> None:
         """
@@ -74,6 +75,7 @@ class Loaders:
         await self.prices.aclose()
         await self.pages.aclose()
         await self.categories.aclose()
+        await self.pictures.aclose()
 
     def forget(self, product_id: str) -> None:
         """

@@ -45,12 +45,19 @@ class CatalogMetrics(Collector):
 
     def _lists(self) -> Metric:
         family = CounterMetricFamily(
-            "catalog_lists", "Lists asked for, and calls made for them", labels=("list", "counted")
+            "catalog_lists",
+            "Lists and pictures asked for, and calls made for them",
+            labels=("list", "counted"),
         )
         loaders = self._catalog.loaders
-        for name, lanes in (("page", loaders.pages), ("categories", loaders.categories)):
-            family.add_metric((name, "lookups"), lanes.lookups)
-            family.add_metric((name, "calls"), lanes.calls)
+        counts = {
+            "page": (loaders.pages.lookups, loaders.pages.calls),
+            "categories": (loaders.categories.lookups, loaders.categories.calls),
+            "picture": (loaders.pictures.lookups, loaders.pictures.calls),
+        }
+        for name, (lookups, calls) in counts.items():
+            family.add_metric((name, "lookups"), lookups)
+            family.add_metric((name, "calls"), calls)
         return family
 
     def _lacks(self) -> Metric:

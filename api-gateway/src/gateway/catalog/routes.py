@@ -24,8 +24,8 @@ from gateway.catalog.schemas import (
     Sort,
 )
 from gateway.catalog.service import Catalog
-from gateway.upstreams.inventory import Search
-from servicekit.auth import requires
+from gateway.upstreams.inventory import PICTURE_TYPE, Search
+from servicekit.auth import PUBLIC, requires
 from servicekit.lean import lean
 from servicekit.schemas import PageNumber
 from servicekit.text import PlainText
@@ -34,6 +34,13 @@ _JSON: Final = "application/json"
 #: May be kept, and must be asked about each time: nothing is shown that is older than its request.
 _ASK_AGAIN: Final = "no-cache"
 _KEEP_NOT: Final = {"Cache-Control": "no-store"}
+#: A picture changes with its product's name, which is seldom. It is looked at and never run, also
+#: when it is opened by itself: whatever a service behind this one may have been made to send.
+_PICTURE_HEADERS: Final = {
+    "Cache-Control": "public, max-age=3600",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
 _LIST_QUERY: Final = frozenset({"page", "size", "category", "q", "sort", "inStock"})
 
 ProductId = Annotated[str, Path(pattern=ID_PATTERN, examples=["TEST-001"])]
@@ -64,6 +71,29 @@ def catalog_router(prefix: str, catalog: Catalog) -> APIRouter:
     _add_page(router, catalog)
     _add_bulk(router, catalog)
     _add_categories(router, catalog)
+    return router
+
+
+def pictures_router(catalog: Catalog) -> APIRouter:
+    """
+    The pictures that ``imageUrl`` names where inventory draws them: pages show them without a token.
+    """
+    router = APIRouter(tags=["catalog"], dependencies=[PUBLIC])
+
+    @router.get(
+        "/pictures/{product_id}.svg",
+        summary="A picture of a product",
+        response_class=Response,
+        responses=examples.picture_responses(),
+    )
+    async def picture(product_id: ProductId, if_none_match: IfNoneMatch = None) -> Response:
+        drawn = await catalog.picture(product_id)
+        etag = etag_of(drawn)
+        headers = {"ETag": etag, **_PICTURE_HEADERS}
+        if if_none_match is not None and is_known(if_none_match, etag):
+            return Response(status_code=304, headers=headers)
+        return Response(drawn, media_type=PICTURE_TYPE, headers=headers)
+
     return router
 
 

@@ -29,7 +29,7 @@ from gateway.upstreams.models import Price, Product, ProductPage
 from gateway.upstreams.pricing import Pricing
 from servicekit import deadline
 from servicekit.batching import BatcherClosed, NoAnswer
-from servicekit.errors import ServiceUnavailable, StorefrontError
+from servicekit.errors import NotFound, ServiceUnavailable, StorefrontError
 from servicekit.lookups import Wait
 
 K = TypeVar("K", bound=Hashable)
@@ -150,6 +150,18 @@ class Catalog:
         loaders, until = self.loaders, _time_to_answer()
         found = await self._list(loaders.categories, loaders.last_categories, None, until)
         return Categories(_value_of(found), _lacks_of(found))
+
+    async def picture(self, product_id: str) -> bytes:
+        """
+        A product's picture, as SVG; raises NotFound, or why inventory cannot be read.
+        """
+        wait = Wait()
+        answer = (await self.loaders.pictures.asked(wait, product_id)).answer(wait)
+        if isinstance(answer, Exception):
+            raise _foreseen(answer)
+        if answer is None:
+            raise NotFound("product", product_id)
+        return answer
 
     async def _list(
         self,

@@ -10,11 +10,13 @@ from typing import Final
 from msgspec import Struct, json
 
 from gateway.upstreams.models import Count, Product, ProductPage, Text
-from gateway.upstreams.reading import Items, KeyedItems, distrusted, joined, read
-from servicekit.http import Reply, ServiceClient
+from gateway.upstreams.reading import Items, KeyedItems, content_of, distrusted, joined, read
+from servicekit.errors import UpstreamRefused
+from servicekit.http import Reply, ServiceClient, segment
 
 PRODUCTS_PATH: Final = "/api/v1/products"
 CATEGORIES_PATH: Final = "/api/v1/categories"
+PICTURE_TYPE: Final = "image/svg+xml"
 
 _ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _IS_ID: Final = re.compile(_ID_PATTERN).fullmatch
@@ -86,6 +88,20 @@ class Inventory:
         if len({item.name for item in items}) != len(items):
             raise distrusted(reply, "a category is told twice")
         return [(item.name, item.count) for item in items]
+
+    async def picture(self, product_id: str) -> bytes | None:
+        """
+        The picture that inventory draws of a product, as SVG; None if there is none.
+        """
+        try:
+            reply = await self._client.get(f"/pictures/{segment(product_id)}.svg")
+        except UpstreamRefused as refusal:
+            if refusal.upstream_status == 404:
+                return None
+            raise
+        if not reply.headers.get("Content-Type", "").startswith(PICTURE_TYPE):
+            raise distrusted(reply, "no picture")
+        return content_of(reply)
 
 
 def _keyed(products: Sequence[Product]) -> dict[str, Product | Exception]:
