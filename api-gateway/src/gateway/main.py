@@ -12,7 +12,7 @@ from gateway import module_table
 from gateway.accounts.routes import OPEN_PATHS, accounts_router
 from gateway.accounts.service import Accounts
 from gateway.catalog.metrics import CatalogMetrics
-from gateway.catalog.routes import catalog_router
+from gateway.catalog.routes import catalog_router, pictures_router
 from gateway.catalog.service import Catalog
 from gateway.front_page import front_page_router
 from gateway.settings import Settings
@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         verifier=clients.token_verifier(identity),
         routers=[
             catalog_router(prefix, catalog),
+            pictures_router(catalog),
             accounts_router(prefix, Accounts(Identity(people))),
             _front_page(settings),
         ],
