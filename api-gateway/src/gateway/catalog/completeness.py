@@ -72,8 +72,7 @@ def nothing_known(what: str, parts: Mapping[Part, object]) -> StorefrontError:
     The error in place of an answer that would be empty; ``parts`` are none or unavailable.
     """
     lacking = [found for found in parts.values() if isinstance(found, Unavailable)]
-    is_only_late = all(found.reason == "DEADLINE_EXCEEDED" for found in lacking)
-    if is_only_late and len(lacking) == len(parts):
+    if all(found.reason == "DEADLINE_EXCEEDED" for found in lacking):
         return DeadlineExceeded(after_s=max(found.waited_s for found in lacking))
     lacks = [lack for part, found in parts.items() if (lack := lack_of(part, found))]
     return NothingKnown(
