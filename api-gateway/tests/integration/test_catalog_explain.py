@@ -2,10 +2,12 @@
 How an answer came about, for those who may ask.
 """
 
+import asyncio
 from typing import Any
 
 import pytest
 from catalog_app import RunningCatalog, admin, running_catalog, three_products
+from fake_backends import Held
 from gateway_app import bearer
 from pydantic import BaseModel
 
@@ -108,3 +110,45 @@ async def test_only_administrators_have_answers_explained() -> None:
     assert shopper.json()["error"]["details"] == {"needs": "scope admin"}
     assert "X-Explain" in other.json()["error"]["message"]
     assert "explain" not in plain.json()
+
+
+async def test_a_call_that_is_not_over_is_told_as_such() -> None:
+    """
+    This caller's time ended, while others wait on: what becomes of the call, nobody knows yet.
+    """
+    async with running_catalog(three_products()) as running:
+        running.backends.pricing.fail_always(held := Held())
+        patient = asyncio.create_task(running.get("/products/A-1"))
+        headers = admin() | {"X-Explain": "1"}
+        answer = await running.get("/products/A-1", within_ms=300, headers=headers)
+        held.release()
+        await patient
+
+    CatalogProductResponse.model_validate(answer.json())
+    (call,) = answer.json()["explain"]["parts"][1]["calls"]
+    assert (call["inProgress"], call["outcome"], call["usedMs"]) == (True, None, None)
+    assert (call["keys"], call["lookups"]) == (1, 2)
+
+
+async def test_a_lookup_that_never_went_out_is_told_as_such() -> None:
+    """
+    Where no call was made, there is none to tell of.
+    """
+    async with running_catalog(three_products()) as running:
+        await running.catalog.aclose()
+        answer = await running.get("/products/A-1", headers=admin() | {"X-Explain": "1"})
+
+    parts = answer.json()["error"]["details"]["explain"]["parts"]
+    assert [(part["notSent"], part["calls"]) for part in parts] == [(1, []), (1, [])]
+
+
+async def test_an_explanation_tells_how_many_shared_a_call() -> None:
+    """
+    Lookups of others that went out in the same call are counted, and nothing else of them is told.
+    """
+    async with running_catalog(three_products()) as running:
+        others = [running.get(f"/products/{one}") for one in ("A-1", "B-1", "A-1")]
+        told, *_ = await asyncio.gather(explained(running, "one"), *others)
+
+    (call,) = told["explain"]["parts"][0]["calls"]
+    assert (call["keys"], call["lookups"]) == (2, 4)
