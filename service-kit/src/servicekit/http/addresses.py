@@ -15,8 +15,10 @@ Params = Mapping[str, str | int | bool | Decimal | Sequence[str] | None]
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
 _DOT_SEGMENTS = frozenset({".", ".."})
-#: Parsing an address costs more than all layers of the pipeline: the usual ones are kept.
+#: Parsing an address costs more than all layers of the pipeline: the usual ones are kept. Long
+#: ones, such as lists of ids, hardly come again.
 _KEPT_ADDRESSES = 1024
+_MAX_KEPT_LENGTH = 256
 
 
 def segment(text: str) -> str:
@@ -52,12 +54,14 @@ class Addresses:
         if "." in unquote(path) and not _DOT_SEGMENTS.isdisjoint(unquote(path).split("/")):
             raise ValueError(f"leads out of its base: {path!r}")
         query = _query(params) if params else ""
-        return self._parsed(f"{self._base}{path}?{query}" if query else f"{self._base}{path}")
+        address = f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
+        return self._parsed(address) if len(address) <= _MAX_KEPT_LENGTH else httpx.URL(address)
 
 
 def _query(params: Params) -> str:
     given = {name: _as_text(value) for name, value in params.items() if value is not None}
-    return urlencode(given, doseq=True)
+    # Commas may stand in a query as they are (RFC 3986); httpx takes half the time to parse them.
+    return urlencode(given, doseq=True, safe=",")
 
 
 def _as_text(value: str | int | Decimal | Sequence[str]) -> str | Sequence[str]:
