@@ -7,7 +7,7 @@ import Fastify from 'fastify'
 import { Pool } from 'undici'
 
 const { INVENTORY_SERVICE_URL, PRICING_SERVICE_URL, SERVICE_PORT } = process.env
-const OPTIONS = { connections: 64, pipelining: 1, headersTimeout: 2000, bodyTimeout: 2000 }
+const OPTIONS = { connections: 64, pipelining: 1, headersTimeout: 10_000, bodyTimeout: 10_000 }
 
 const inventory = new Pool(INVENTORY_SERVICE_URL, OPTIONS)
 const pricing = new Pool(PRICING_SERVICE_URL, OPTIONS)
