@@ -77,6 +77,10 @@ class Batcher(Generic[K, V]):
     """
     Asks ``fetch_many`` for up to ``max_size`` keys at once, ``max_in_flight`` times at once.
 
+    Few calls of many keys cost less than many of few. So while a call is on the wire, others go out
+    beside it only when it has been there for ``patience_s``, or when ``max_size`` keys wait. And when
+    one has ended and others wait already, they wait ``linger_s`` more: who has just been
+    answered often asks again, and goes with them. Without others in line nobody waits for either.
     A lookup never joins a call that is on the wire, so what it gets was read after
     it asked. A key fails alone; a caller that leaves harms nobody; a key that
     nobody waits for any more is not asked for, and a call that nobody waits for
@@ -91,6 +95,8 @@ class Batcher(Generic[K, V]):
         max_size: int,
         max_in_flight: int,
         max_waiting: int = DEFAULT_MAX_WAITING,
+        patience_s: float = 0.0,
+        linger_s: float = 0.0,
         name: str = "the lookup",
     ) -> None:
         if min(max_size, max_in_flight, max_waiting) < 1:
@@ -99,11 +105,13 @@ class Batcher(Generic[K, V]):
         self._max_size = max_size
         self._max_in_flight = max_in_flight
         self._max_waiting = max_waiting
+        self._patience_s = patience_s
+        self._linger_s = linger_s
         self._name = name
         self._line: dict[K, Entry[K, V]] = {}
         self._n_waiting = 0
         self._calls: set[SharedCall[K, V]] = set()
-        self._turn_end: asyncio.Handle | None = None
+        self._sending: asyncio.Handle | None = None
         self._is_closed = False
         self._n_lookups = self._n_shared = self._n_keys = self._n_calls = 0
 
@@ -164,8 +172,8 @@ class Batcher(Generic[K, V]):
         Cancel what is on the wire; whoever waits gets ``BatcherClosed``.
         """
         self._is_closed = True
-        if self._turn_end is not None:
-            self._turn_end.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
         calls = list(self._calls)
         entries = [*self._line.values(), *(entry for call in calls for entry in call.entries)]
         self._line.clear()
@@ -190,9 +198,8 @@ class Batcher(Generic[K, V]):
             self._n_shared += 1
             return entry
         entry = self._line[key] = Entry(key, self._left)
-        if self._turn_end is None and len(self._calls) < self._max_in_flight:
-            # Not now: what else begins in this turn of the loop goes with it.
-            self._turn_end = asyncio.get_running_loop().call_soon(self._send, context=Context())
+        # Not now: what else begins in this turn of the loop goes with it.
+        self._send_after(0)
         return entry
 
     def _left(self, entry: Entry[K, V]) -> None:
@@ -208,9 +215,22 @@ class Batcher(Generic[K, V]):
         if not entry.waits and self._line.get(entry.key) is entry:
             del self._line[entry.key]
 
+    def _may_send(self) -> bool:
+        if len(self._calls) >= self._max_in_flight:
+            return False
+        return len(self._line) >= self._max_size or all(call.is_slow for call in self._calls)
+
+    def _send_after(self, seconds: float) -> None:
+        if self._line and self._sending is None and self._may_send():
+            loop = asyncio.get_running_loop()
+            if seconds > 0:
+                self._sending = loop.call_later(seconds, self._send, context=Context())
+            else:
+                self._sending = loop.call_soon(self._send, context=Context())
+
     def _send(self) -> None:
-        self._turn_end = None
-        while self._line and len(self._calls) < self._max_in_flight:
+        self._sending = None
+        while self._line and self._may_send():
             entries = [self._line.pop(key) for key in list(islice(self._line, self._max_size))]
             # Somebody may have left in this very turn of the loop.
             wanted = [entry for entry in entries if entry.is_wanted()]
@@ -224,9 +244,18 @@ class Batcher(Generic[K, V]):
         self._n_keys += len(call.entries)
         self._n_calls += 1
         self._calls.add(call)
+        if self._patience_s > 0:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._patience_s, self._lose_patience, call, context=Context())
+        else:
+            call.is_slow = True
         # An empty context: nothing of any caller reaches a call that others share.
         call.task = asyncio.get_running_loop().create_task(self._fetch(call), context=Context())
         call.task.add_done_callback(partial(self._done, call))
+
+    def _lose_patience(self, call: SharedCall[K, V]) -> None:
+        call.is_slow = True
+        self._send_after(0)
 
     async def _fetch(self, call: SharedCall[K, V]) -> Mapping[K, V | Exception]:
         keys = [entry.key for entry in call.entries]
@@ -250,4 +279,4 @@ class Batcher(Generic[K, V]):
                 entry.settle(answers[entry.key])
             elif entry.waits:  # who has left before was told that the time is over
                 entry.settle(NoAnswer(entry.key))
-        self._send()
+        self._send_after(self._linger_s)

@@ -16,6 +16,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from servicekit import correlation
+from servicekit.one_write import OneWrite
 
 #: Request line and headers; what came in one piece may be one piece longer.
 MAX_HEAD_BYTES: Final = 65_536
@@ -38,7 +39,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """
         Somebody has connected.
         """
-        super().connection_made(transport)
+        super().connection_made(OneWrite(transport, self.loop))
         # Who connects and says nothing is an idle client like any other.
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler

@@ -12,11 +12,12 @@ import logging
 import re
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, BinaryIO, Final, Literal, TextIO
+from typing import Any, BinaryIO, Final, Literal, TextIO, cast
 
 import orjson
 import structlog
@@ -37,7 +38,6 @@ _SECRET_ENDINGS: Final = (
 )
 #: Values with nothing inside.
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
-_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO}
 _REQUEST: Final = "request"
 #: Writing out what is buffered is done for nobody in particular.
 _NOWHERE: Final = Context()
@@ -72,21 +72,55 @@ def configure(
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=_Output(stream.buffer),
+        logger_factory=_Loggers(_Output(stream.buffer)),
         cache_logger_on_first_use=False,
     )
     _capture_libraries(level)
 
 
-class _Output(structlog.BytesLoggerFactory):
+class _Output:
+    """
+    Where lines go, in the order in which they came: at once, or when it is flushed.
+
+    Standard output is unbuffered in many containers, and a write for each request costs as much
+    as the way through the service.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        # A deque, because other threads log, too: each of its steps is whole.
+        self._lines: deque[bytes] = deque()
+
+    def write(self, line: bytes) -> None:
+        """
+        Keep a line until the next flush.
+        """
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """
+        Write out what is kept.
+        """
+        lines = []
+        while self._lines:
+            lines.append(self._lines.popleft())
+        if lines:
+            left = memoryview(b"".join(lines))
+            while left:
+                # An unbuffered stream may take less than it is given.
+                left = left[self._stream.write(left) :]
+            self._stream.flush()
+
+
+class _Loggers(structlog.BytesLoggerFactory):
     """
     Makes loggers that write to ``output``, and lets the request's line write to it as well.
     """
 
     __slots__ = ("output",)
 
-    def __init__(self, output: BinaryIO) -> None:
-        super().__init__(output)
+    def __init__(self, output: _Output) -> None:
+        super().__init__(cast("BinaryIO", output))
         self.output = output
 
 
@@ -182,7 +216,10 @@ class RequestLine:
     def __init__(self) -> None:
         config = structlog.get_config()
         self._steps: list[Processor] = config["processors"]
-        self._logger = structlog.get_logger().bind()
+        logger = structlog.get_logger().bind()
+        levels = logging.INFO, logging.DEBUG
+        #: By whether the line is a quiet one.
+        self._is_written = [logger.is_enabled_for(level) for level in levels]
         self._factory = config["logger_factory"]
         self._is_flush_due = False
 
@@ -200,25 +237,32 @@ class RequestLine:
         """
         Write one line, unless lines of its level are not wanted.
         """
-        level: Literal["debug", "info"] = "debug" if is_quiet else "info"
-        if not self._logger.is_enabled_for(_LEVELS[level]):
+        if not self._is_written[is_quiet]:
             return
-        fields: dict[str, Any] = {
-            "method": method,
-            "route": route,
-            "status": status,
-            "duration_ms": round(duration_ms, 3),
-            "principal": principal,
-        }
+        level: Literal["debug", "info"] = "debug" if is_quiet else "info"
+        facts = self._facts_of_json()
+        line = {"event": _REQUEST} if facts is None else facts.first(level, _REQUEST, ids)
+        line["method"] = method
+        line["route"] = route
+        line["status"] = status
+        line["duration_ms"] = round(duration_ms, 3)
+        line["principal"] = principal
         if ids.caller is not None:
             # The service that says it asked: its word only, the principal is what counts.
-            fields["caller"] = ids.caller
-        facts = self._steps[0] if len(self._steps) == 2 else None
-        if isinstance(facts, Facts) and self._steps[1] is render_json:
-            line = facts.first(level, _REQUEST, ids) | fields
-            self._put(mask(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)))
+            line["caller"] = ids.caller
+        if facts is None:
+            self._write_by_steps(level, line)
         else:
-            self._write_by_steps(level, fields | {"event": _REQUEST})
+            self._put(mask(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)))
+
+    def _facts_of_json(self) -> Facts | None:
+        """
+        The first step, if the only other one makes JSON. Tests put steps of their own in the list.
+        """
+        if len(self._steps) != 2 or self._steps[1] is not render_json:
+            return None
+        facts = self._steps[0]
+        return facts if isinstance(facts, Facts) else None
 
     def _write_by_steps(self, level: Literal["debug", "info"], line: Any) -> None:  # noqa: ANN401 - each step gives another type
         try:

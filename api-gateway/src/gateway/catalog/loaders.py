@@ -22,9 +22,11 @@ CategoryCounts = Sequence[tuple[str, int]]
 
 #: What the services take at once.
 MAX_BATCH: Final = 200
-#: Few calls at once make them large: what comes while they are on the wire goes out together. One
-#: alone would let a single slow answer hold up everybody.
-MAX_IN_FLIGHT: Final = 2
+#: One call at a time makes them large: what comes while it is on the wire goes out together. Others go
+#: out beside it when it takes longer than this, so that no slow answer holds up everybody.
+PATIENCE_S: Final = 0.005
+LINGER_S: Final = 0.001
+MAX_IN_FLIGHT: Final = 8
 #: A page counts as so many products in the bound of what is kept: it may hold as many.
 _PRODUCTS_OF_A_PAGE: Final = 100
 
@@ -55,12 +57,16 @@ class Loaders:
             self._fetch_products,
             max_size=MAX_BATCH,
             max_in_flight=MAX_IN_FLIGHT,
+            patience_s=PATIENCE_S,
+            linger_s=LINGER_S,
             name="the inventory lookup",
         )
         self.prices: Batcher[str, Price] = Batcher(
             self._fetch_prices,
             max_size=MAX_BATCH,
             max_in_flight=MAX_IN_FLIGHT,
+            patience_s=PATIENCE_S,
+            linger_s=LINGER_S,
             name="the price lookup",
         )
         self.pages = Lanes(self._fetch_page, name="the inventory lookup")
