@@ -279,4 +279,7 @@ class Batcher(Generic[K, V]):
                 entry.settle(answers[entry.key])
             elif entry.waits:  # who has left before was told that the time is over
                 entry.settle(NoAnswer(entry.key))
-        self._send_after(self._linger_s)
+        if self._linger_s > 0:
+            self._send_after(self._linger_s)
+        elif self._sending is None:
+            self._send()

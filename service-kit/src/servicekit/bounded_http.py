@@ -9,19 +9,84 @@ in one piece, as all but hostile ones do, costs next to nothing.
 """
 
 import asyncio
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from servicekit import correlation
 from servicekit.one_write import OneWrite
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, ASGISendEvent
+
+_LENGTH: Final = b"content-length"
+#: Headers that say where an answer ends, and whether the connection does.
+_FRAMING: Final = frozenset({_LENGTH, b"transfer-encoding", b"connection"})
 
 #: Request line and headers; what came in one piece may be one piece longer.
 MAX_HEAD_BYTES: Final = 65_536
 #: From the first piece of a head to its end.
 HEAD_TIMEOUT_S: Final = 20.0
+
+
+class QuickCycle(RequestResponseCycle):
+    """
+    Puts the head of a usual answer together in a fifth of uvicorn's time, which looks at each
+    header by regular expressions; whatever is unusual goes uvicorn's way.
+    """
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        """
+        Send a part of the answer.
+        """
+        head = None
+        if message["type"] == "http.response.start" and self._is_usual():
+            head = self._head(message["status"], message.get("headers", ()))
+        if head is None:
+            await super().send(message)
+        else:
+            self.transport.write(head)
+
+    def _is_usual(self) -> bool:
+        return (
+            self.keep_alive
+            and not self.response_started
+            and not self.disconnected
+            and not self.flow.write_paused
+        )
+
+    def _head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+        """
+        The head, or None for one that says more than its length of how the answer is framed.
+        """
+        length = None
+        lines = [STATUS_LINE[status]]
+        for name, value in self.default_headers:
+            lines.append(b"%b: %b\r\n" % (name, value))
+        for name, value in headers:
+            if name in _FRAMING:
+                if name != _LENGTH:
+                    return None
+                length = value
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if length is None:
+            return None
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+            return None  # a line break inside a header: uvicorn refuses it
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self.chunked_encoding = False
+        self.expected_content_length = int(length)
+        return head
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -79,6 +144,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
+        # Uvicorn makes it and offers no way to choose its class; this one adds nothing to its state.
+        cycle.__class__ = QuickCycle
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not ours
         """

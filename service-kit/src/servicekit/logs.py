@@ -241,7 +241,9 @@ class RequestLine:
             return
         level: Literal["debug", "info"] = "debug" if is_quiet else "info"
         facts = self._facts_of_json()
-        line = {"event": _REQUEST} if facts is None else facts.first(level, _REQUEST, ids)
+        line: dict[str, Any] = (
+            {"event": _REQUEST} if facts is None else facts.first(level, _REQUEST, ids)
+        )
         line["method"] = method
         line["route"] = route
         line["status"] = status
