@@ -111,6 +111,8 @@ class Batcher(Generic[K, V]):
         self._line: dict[K, Entry[K, V]] = {}
         self._n_waiting = 0
         self._calls: set[SharedCall[K, V]] = set()
+        #: Calls on the wire that have not been there for long.
+        self._n_prompt = 0
         self._sending: asyncio.Handle | None = None
         self._is_closed = False
         self._n_lookups = self._n_shared = self._n_keys = self._n_calls = 0
@@ -122,12 +124,17 @@ class Batcher(Generic[K, V]):
         entry = self._line.get(key)
         if entry is not None and wait in entry.waits:
             self._n_shared += 1
-        elif (refusal := self._refusal(wait)) is not None:
+        elif self._is_closed or wait.given_s == 0 or self._n_waiting >= self._max_waiting:
             entry = Entry(key, self._left)
-            entry.outcome = refusal
+            entry.outcome = self._refusal(wait)
             return entry
         else:
-            entry = self._entry_for(key, entry)
+            if entry is None:
+                entry = self._line[key] = Entry(key, self._left)
+                # Not now: what else begins in this turn of the loop goes with it.
+                self._send_after(0)
+            else:
+                self._n_shared += 1
             wait.add(entry)
             self._n_waiting += 1
         self._n_lookups += 1
@@ -184,23 +191,12 @@ class Batcher(Generic[K, V]):
             call.cancel()
         await asyncio.gather(*(call.task for call in calls if call.task), return_exceptions=True)
 
-    def _refusal(self, wait: Wait) -> Exception | None:
+    def _refusal(self, wait: Wait) -> Exception:
         if self._is_closed:
             return BatcherClosed("closed")
         if wait.given_s == 0:
             return DeadlineExceeded(after_s=0)
-        if self._n_waiting >= self._max_waiting:
-            return Overloaded(self._name)
-        return None
-
-    def _entry_for(self, key: K, entry: Entry[K, V] | None) -> Entry[K, V]:
-        if entry is not None:
-            self._n_shared += 1
-            return entry
-        entry = self._line[key] = Entry(key, self._left)
-        # Not now: what else begins in this turn of the loop goes with it.
-        self._send_after(0)
-        return entry
+        return Overloaded(self._name)
 
     def _left(self, entry: Entry[K, V]) -> None:
         """
@@ -216,12 +212,12 @@ class Batcher(Generic[K, V]):
             del self._line[entry.key]
 
     def _may_send(self) -> bool:
-        if len(self._calls) >= self._max_in_flight:
+        if self._n_prompt and len(self._line) < self._max_size:
             return False
-        return len(self._line) >= self._max_size or all(call.is_slow for call in self._calls)
+        return len(self._calls) < self._max_in_flight
 
     def _send_after(self, seconds: float) -> None:
-        if self._line and self._sending is None and self._may_send():
+        if self._sending is None and self._line and self._may_send():
             loop = asyncio.get_running_loop()
             if seconds > 0:
                 self._sending = loop.call_later(seconds, self._send, context=Context())
@@ -245,17 +241,24 @@ class Batcher(Generic[K, V]):
         self._n_calls += 1
         self._calls.add(call)
         if self._patience_s > 0:
+            self._n_prompt += 1
             loop = asyncio.get_running_loop()
-            loop.call_later(self._patience_s, self._lose_patience, call, context=Context())
-        else:
-            call.is_slow = True
+            call.patience = loop.call_later(
+                self._patience_s, self._lose_patience, call, context=Context()
+            )
         # An empty context: nothing of any caller reaches a call that others share.
         call.task = asyncio.get_running_loop().create_task(self._fetch(call), context=Context())
         call.task.add_done_callback(partial(self._done, call))
 
     def _lose_patience(self, call: SharedCall[K, V]) -> None:
-        call.is_slow = True
+        self._no_longer_prompt(call)
         self._send_after(0)
+
+    def _no_longer_prompt(self, call: SharedCall[K, V]) -> None:
+        if call.patience is not None:
+            call.patience.cancel()
+            call.patience = None
+            self._n_prompt -= 1
 
     async def _fetch(self, call: SharedCall[K, V]) -> Mapping[K, V | Exception]:
         keys = [entry.key for entry in call.entries]
@@ -270,6 +273,7 @@ class Batcher(Generic[K, V]):
 
     def _done(self, call: SharedCall[K, V], task: asyncio.Task[Mapping[K, V | Exception]]) -> None:
         self._calls.discard(call)
+        self._no_longer_prompt(call)
         failure = None if task.cancelled() else task.exception()
         answers = {} if task.cancelled() or failure is not None else task.result()
         for entry in call.end():

@@ -11,9 +11,10 @@ in one piece, as all but hostile ones do, costs next to nothing.
 import asyncio
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
+from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -24,7 +25,7 @@ from servicekit import correlation
 from servicekit.one_write import OneWrite
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application, ASGISendEvent
+    from uvicorn._types import ASGI3Application
 
 _LENGTH: Final = b"content-length"
 #: Headers that say where an answer ends, and whether the connection does.
@@ -42,30 +43,48 @@ class QuickCycle(RequestResponseCycle):
     header by regular expressions; whatever is unusual goes uvicorn's way.
     """
 
-    async def send(self, message: "ASGISendEvent") -> None:
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as starlette; uvicorn's union of all messages says no more
         """
         Send a part of the answer.
         """
-        head = None
-        if message["type"] == "http.response.start" and self._is_usual():
-            head = self._head(message["status"], message.get("headers", ()))
-        if head is None:
+        if not self._is_usual():
             await super().send(message)
+        elif message["type"] == "http.response.start":
+            head = self._head(message["status"], message.get("headers", ()))
+            if head is None:
+                await super().send(message)
+            else:
+                self.transport.write(head)
+        elif self._is_rest(message):
+            self.transport.write(message["body"])
+            self.response_complete = True
+            self.message_event.set()
+            self.on_response()
         else:
-            self.transport.write(head)
+            await super().send(message)
 
     def _is_usual(self) -> bool:
+        return self.keep_alive and not self.disconnected and not self.flow.write_paused
+
+    def _is_rest(self, message: Message) -> bool:
+        """
+        Whether this is the whole body, as long as the head has told.
+        """
         return (
-            self.keep_alive
-            and not self.response_started
-            and not self.disconnected
-            and not self.flow.write_paused
+            message["type"] == "http.response.body"
+            and self.chunked_encoding is False
+            and self.scope["method"] != "HEAD"
+            and not self.response_complete
+            and not message.get("more_body")
+            and 0 < self.expected_content_length == len(message.get("body", b""))
         )
 
     def _head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         """
         The head, or None for one that says more than its length of how the answer is framed.
         """
+        if self.response_started:
+            return None
         length = None
         lines = [STATUS_LINE[status]]
         for name, value in self.default_headers:

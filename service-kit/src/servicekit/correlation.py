@@ -82,7 +82,10 @@ def new(correlation_id: str | None = None) -> Correlation:
     """
     Fresh ids, for work that no request started.
     """
-    return continued(correlation_id, None)
+    if correlation_id is not None:
+        return continued(correlation_id, None)
+    fresh = _random_hex()
+    return Correlation(_as_uuid(fresh[:32]), fresh[32:64], fresh[64:])
 
 
 def continued(

@@ -171,10 +171,10 @@ class SharedCall(Generic[K, V]):
         "asked_by",
         "deadline_at",
         "entries",
-        "is_slow",
         "n_keys",
         "n_lookups",
         "notes",
+        "patience",
         "task",
         "waits_left",
     )
@@ -182,8 +182,8 @@ class SharedCall(Generic[K, V]):
     def __init__(self, entries: Sequence[Entry[K, V]]) -> None:
         self.entries = entries
         self.n_keys = len(entries)
-        #: It has been on the wire for longer than others wait for it.
-        self.is_slow = False
+        #: While it runs, others are not sent beside this call.
+        self.patience: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[Mapping[K, V | Exception]] | None = None
         waits = [wait for entry in entries for wait in entry.waits]
         #: How many lookups it went out for; several may have asked for one key.

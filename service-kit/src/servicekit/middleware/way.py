@@ -75,17 +75,18 @@ class Way:
         with tracing.server_span(scope, ids_of(told)) as ids:
             await self._with_ids(ids, scope, receive, send, told)
 
-    async def _with_ids(
+    def _with_ids(
         self, ids: correlation.Correlation, scope: Scope, receive: Receive, send: Send, told: Told
+    ) -> Awaitable[None]:
+        if scope["type"] == "http":
+            return self._noted(ids, scope, receive, send, told)
+        return self._websocket(ids, scope, receive, send)
+
+    async def _websocket(
+        self, ids: correlation.Correlation, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        token = correlation.CURRENT.set(ids)
-        try:
-            if scope["type"] == "http":
-                await self._noted(ids, scope, receive, send, told)
-            else:
-                await self._app(scope, receive, _telling(id_headers(ids), send))
-        finally:
-            correlation.CURRENT.reset(token)
+        with correlation.correlated(ids):
+            await self._app(scope, receive, _telling(id_headers(ids), send))
 
     async def _noted(
         self, ids: correlation.Correlation, scope: Scope, receive: Receive, send: Send, told: Told
@@ -103,16 +104,19 @@ class Way:
                 message["headers"] = headers
             return send(message)
 
-        app: ASGIApp = partial(self._answered, answer=answer, told=told)
+        token = correlation.CURRENT.set(ids)
         lifecycle.active_requests += 1
         began_at = time.perf_counter()
         try:
-            await (app if scope["method"] != "HEAD" else HeadMiddleware(app))(
-                scope, receive, send_and_note
-            )
+            if scope["method"] == "HEAD":
+                app: ASGIApp = partial(self._answered, answer=answer, told=told)
+                await HeadMiddleware(app)(scope, receive, send_and_note)
+            else:
+                await self._answered(scope, receive, send_and_note, answer=answer, told=told)
         finally:
             lifecycle.active_requests -= 1
             self._log.tell(scope, answer.status, time.perf_counter() - began_at, ids)
+            correlation.CURRENT.reset(token)
 
     def _answered(
         self, scope: Scope, receive: Receive, send: Send, *, answer: Answer, told: Told
