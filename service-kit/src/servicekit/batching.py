@@ -79,7 +79,7 @@ class Batcher(Generic[K, V]):
 
     Few calls of many keys cost less than many of few. So while a call is on the wire, others go out
     beside it only when it has been there for ``patience_s``, or when ``max_size`` keys wait. And when
-    one has ended and others wait already, they wait ``linger_s`` more: who has just been
+    one has ended and others wait already, they wait ``linger_s`` more, at most: who has just been
     answered often asks again, and goes with them. Without others in line nobody waits for either.
     A lookup never joins a call that is on the wire, so what it gets was read after
     it asked. A key fails alone; a caller that leaves harms nobody; a key that
@@ -111,6 +111,8 @@ class Batcher(Generic[K, V]):
         self._line: dict[K, Entry[K, V]] = {}
         self._n_waiting = 0
         self._calls: set[SharedCall[K, V]] = set()
+        #: While it is waited for those who were just answered: how many lookups that would be.
+        self._n_expected = 0
         #: Calls on the wire that have not been there for long.
         self._n_prompt = 0
         self._sending: asyncio.Handle | None = None
@@ -137,6 +139,8 @@ class Batcher(Generic[K, V]):
                 self._n_shared += 1
             wait.add(entry)
             self._n_waiting += 1
+            if self._n_waiting == self._n_expected:
+                self._send_now()
         self._n_lookups += 1
         return entry
 
@@ -226,6 +230,7 @@ class Batcher(Generic[K, V]):
 
     def _send(self) -> None:
         self._sending = None
+        self._n_expected = 0
         while self._line and self._may_send():
             entries = [self._line.pop(key) for key in list(islice(self._line, self._max_size))]
             # Somebody may have left in this very turn of the loop.
@@ -283,7 +288,17 @@ class Batcher(Generic[K, V]):
                 entry.settle(answers[entry.key])
             elif entry.waits:  # who has left before was told that the time is over
                 entry.settle(NoAnswer(entry.key))
-        if self._linger_s > 0:
+        if self._linger_s > 0 and self._line:
+            self._n_expected = self._n_waiting + call.n_lookups
             self._send_after(self._linger_s)
         elif self._sending is None:
             self._send()
+
+    def _send_now(self) -> None:
+        """
+        Everybody is back who may have been waited for.
+        """
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+        self._send_after(0)

@@ -25,7 +25,8 @@ MAX_BATCH: Final = 200
 #: One call at a time makes them large: what comes while it is on the wire goes out together. Others go
 #: out beside it when it takes longer than this, so that no slow answer holds up everybody.
 PATIENCE_S: Final = 0.005
-LINGER_S: Final = 0.001
+#: In a crowd, who has just been answered asks again within this: half as many calls, at 64 callers.
+LINGER_S: Final = 0.002
 MAX_IN_FLIGHT: Final = 8
 #: A page counts as so many products in the bound of what is kept: it may hold as many.
 _PRODUCTS_OF_A_PAGE: Final = 100
