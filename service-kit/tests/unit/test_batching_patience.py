@@ -153,11 +153,11 @@ async def test_full_batches_stay_within_the_slots() -> None:
 
 async def test_who_was_just_answered_goes_with_those_who_wait_already() -> None:
     """
-    After a call others in line wait ``linger_s`` more, and whoever asks again meanwhile is with them.
+    After a call others in line wait for those who may ask again, and go once all of them are back.
     """
     source = Source()
-    lingering = batcher(source, patience_s=NEVER_S, linger_s=0.2)
-    first = ask(lingering, "a")
+    lingering = batcher(source, patience_s=NEVER_S, linger_s=NEVER_S)
+    first = ask(lingering, "ax")
     await turns()
     waiting = ask(lingering, "b")
     await turns()
@@ -167,12 +167,32 @@ async def test_who_was_just_answered_goes_with_those_who_wait_already() -> None:
     again = ask(lingering, "c")
     await turns()
     meanwhile = asked(source)
-    await eventually(lambda: len(source.calls) == 2)
+    last = ask(lingering, "d")
+    await turns()
     source.calls[1].succeed()
 
-    assert meanwhile == [["a"]]
-    assert (await waiting, await again) == (["B"], ["C"])
-    assert asked(source) == [["a"], ["b", "c"]]
+    assert meanwhile == [["a", "x"]]
+    assert asked(source) == [["a", "x"], ["b", "c", "d"]]
+    assert (await waiting, await again, await last) == (["B"], ["C"], ["D"])
+
+
+async def test_who_does_not_come_back_is_waited_for_no_longer_than_told() -> None:
+    """
+    After ``linger_s`` those in line go with whoever is there.
+    """
+    source = Source()
+    lingering = batcher(source, patience_s=NEVER_S, linger_s=0.01)
+    first = ask(lingering, "ax")
+    await turns()
+    waiting = ask(lingering, "b")
+    await turns()
+
+    source.calls[0].succeed()
+    await first
+    await eventually(lambda: asked(source) == [["a", "x"], ["b"]])
+    source.calls[1].succeed()
+
+    assert await waiting == ["B"]
 
 
 async def test_without_others_in_line_nobody_lingers() -> None:
