@@ -21,26 +21,27 @@ from gateway.upstreams.inventory import Inventory
 from gateway.upstreams.pricing import Pricing
 from servicekit.app import create_service
 from servicekit.clients import Clients
+from servicekit.outside import REAL_WORLD, Outside
 from servicekit.telemetry import Telemetry
 
 TITLE: Final = "Storefront Gateway"
 DESCRIPTION: Final = "One API in front of the shop."
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, outside: Outside = REAL_WORLD) -> FastAPI:
     """
     The application.
     """
     module_table.check(module_table.MODULES)
     telemetry = Telemetry.configured(settings)
-    clients = Clients(settings, telemetry)
+    clients = Clients(settings, telemetry, outside)
     identity = clients.to("identity", settings.identity_service_url, policy=settings.policy)
     # Apart from the keys: a crowd that signs in may open this breaker, and that one stays closed.
     people = clients.to("accounts", settings.identity_service_url, policy=settings.policy)
-    catalog = _catalog(settings, clients)
+    catalog = _catalog(settings, clients, outside)
     CatalogMetrics(telemetry.registry, catalog)
     prefix = settings.api_v1_prefix
-    return create_service(
+    app = create_service(
         settings,
         title=TITLE,
         description=DESCRIPTION,
@@ -57,9 +58,11 @@ def create_app(settings: Settings) -> FastAPI:
         open_paths=[prefix + path for path in OPEN_PATHS],
         telemetry=telemetry,
     )
+    app.state.catalog = catalog
+    return app
 
 
-def _catalog(settings: Settings, clients: Clients) -> Catalog:
+def _catalog(settings: Settings, clients: Clients, outside: Outside) -> Catalog:
     """
     Reads without a token: the backends let everybody read, and a token would make reading
     depend on identity, too (docs/architecture.md).
@@ -72,6 +75,7 @@ def _catalog(settings: Settings, clients: Clients) -> Catalog:
         Pricing(pricing),
         stale_if_error_s=settings.stale_if_error_seconds,
         max_last_known=settings.last_known_products,
+        now=outside.monotonic,
     )
 
 

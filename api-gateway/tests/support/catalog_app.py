@@ -1,7 +1,8 @@
 """
-The catalog as its clients meet it: its routes in a service, real clients below, and no socket.
+The catalog as its clients meet it: the whole gateway, with fake networks below it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,20 +11,15 @@ from typing import Final
 import httpx
 from fake_backends import FakeBackends, price, product
 from fastapi import FastAPI
-from gateway_app import SECRET, bearer, client_of, shared_secret
+from gateway_app import bearer, client_of, shared_secret
 
-from gateway.catalog.metrics import CatalogMetrics
-from gateway.catalog.routes import catalog_router, pictures_router
 from gateway.catalog.service import Catalog
-from gateway.upstreams.inventory import Inventory
-from gateway.upstreams.pricing import Pricing
-from servicekit.app import create_service
-from servicekit.auth import TokenVerifier
+from gateway.main import create_app
+from gateway.settings import Settings
 from servicekit.deadline import DEADLINE_HEADER
 from servicekit.http import Policy
-from servicekit.telemetry import Telemetry
+from servicekit.outside import Outside
 from servicekit.testing.clock import FakeClock
-from servicekit.testing.tokens import AUDIENCE, ISSUER
 
 AGE_LIMIT_S: Final = 300
 #: One attempt, so that a fault is met once; and a breaker that opens at the second.
@@ -37,10 +33,17 @@ class RunningCatalog:
     """
 
     app: FastAPI
-    catalog: Catalog
     backends: FakeBackends
     clock: FakeClock
     client: httpx.AsyncClient
+
+    @property
+    def catalog(self) -> Catalog:
+        """
+        The gateway's catalog.
+        """
+        catalog: Catalog = self.app.state.catalog
+        return catalog
 
     async def get(
         self,
@@ -90,35 +93,33 @@ async def running_catalog(
     **settings: object,
 ) -> AsyncIterator[RunningCatalog]:
     """
-    The service in front of ``backends``.
+    The gateway in front of ``backends``, in a world whose time is the test's.
     """
     clock = FakeClock()
-    catalog = Catalog(
-        Inventory(backends.inventory_client(clock=clock, policy=policy)),
-        Pricing(backends.pricing_client(clock=clock, policy=policy)),
-        stale_if_error_s=AGE_LIMIT_S,
-        max_last_known=max_last_known,
-        now=clock.monotonic,
-    )
 
-    @asynccontextmanager
-    async def running() -> AsyncIterator[None]:
-        yield
-        await catalog.aclose()
+    async def pass_time(seconds: float) -> None:
+        clock.advance(seconds)
+        await asyncio.sleep(0)
 
-    telemetry = Telemetry()
-    CatalogMetrics(telemetry.registry, catalog)
-    app = create_service(
-        shared_secret(**settings),
-        title="Catalog",
-        description="The catalog of the gateway.",
-        verifier=TokenVerifier.hs256(SECRET.encode(), issuer=ISSUER, audience=AUDIENCE),
-        routers=[catalog_router("/api/v1", catalog), pictures_router(catalog)],
-        resources=[running],
-        telemetry=telemetry,
+    class Bounded(Settings):
+        """
+        Settings that lead to the test's policy.
+        """
+
+        @property
+        def reading_policy(self) -> Policy:
+            return policy
+
+    chosen = shared_secret(
+        Bounded, stale_if_error_seconds=AGE_LIMIT_S, last_known_products=max_last_known, **settings
     )
+    networks = {
+        "inventory": backends.inventory_network,
+        "pricing": backends.pricing_network,
+    }
+    app = create_app(chosen, Outside(networks, clock.monotonic, pass_time))
     async with app.router.lifespan_context(app), client_of(app) as client:
-        yield RunningCatalog(app, catalog, backends, clock, client)
+        yield RunningCatalog(app, backends, clock, client)
 
 
 def _with_deadline(headers: Mapping[str, str] | None, within_ms: int | None) -> dict[str, str]:

@@ -21,7 +21,7 @@ SECRET: Final = "the shared secret of the gateway's tests"
 HOME, ELSEWHERE = "203.0.113.7", "203.0.113.8"
 
 
-def settings_for(**changed: object) -> Settings:
+def settings_for(kind: type[Settings] = Settings, /, **changed: object) -> Settings:
     """
     Settings that are read from nowhere else; backends that are not named are nowhere.
     """
@@ -31,14 +31,15 @@ def settings_for(**changed: object) -> Settings:
         "inventory_service_url": nowhere,
         "pricing_service_url": nowhere,
     }
-    return Settings(_env_file=None, **(values | changed))
+    return kind(_env_file=None, **(values | changed))
 
 
-def shared_secret(**changed: object) -> Settings:
+def shared_secret(kind: type[Settings] = Settings, /, **changed: object) -> Settings:
     """
     Settings of a gateway that believes the tokens of ``bearer``, whoever identity is.
     """
     return settings_for(
+        kind,
         jwt_algorithm="HS256",
         jwt_secret_key=SecretStr(SECRET),
         jwt_issuer=ISSUER,

@@ -28,6 +28,7 @@ from servicekit.health import HealthCheck
 from servicekit.http import Policy, ServiceClient
 from servicekit.http.metrics import UpstreamMetrics, breaker_details
 from servicekit.http.policy import DEFAULT_POLICY
+from servicekit.outside import REAL_WORLD, Outside
 from servicekit.settings import ServiceClientSettings, ServiceSettings
 from servicekit.telemetry import Telemetry
 
@@ -40,8 +41,11 @@ class Clients:
     Makes what a service calls others with; ``running`` closes it all.
     """
 
-    def __init__(self, settings: ServiceSettings, telemetry: Telemetry) -> None:
+    def __init__(
+        self, settings: ServiceSettings, telemetry: Telemetry, outside: Outside = REAL_WORLD
+    ) -> None:
         self._settings = settings
+        self._outside = outside
         self._observer = UpstreamMetrics(telemetry.registry)
         self._span = telemetry.tracing.client_span if telemetry.tracing else None
         self._clients: list[ServiceClient] = []
@@ -66,6 +70,9 @@ class Clients:
             authorize=authorize,
             observer=self._observer,
             span=self._span,
+            network=self._outside.networks.get(name),
+            clock=self._outside.monotonic,
+            sleep=self._outside.sleep,
         )
         self._clients.append(client)
         self._closing.append(client.aclose)

@@ -7,7 +7,7 @@ layers; ``client`` is where callers begin, ``network`` is where bytes leave.
 
 from servicekit.http.addresses import segment
 from servicekit.http.breaker import Breaker, Snapshot, State, Transition
-from servicekit.http.client import ServiceClient
+from servicekit.http.client import ServiceClient, Transport
 from servicekit.http.observer import CallEnded, CallOutcome, Observer, Retry
 from servicekit.http.policy import Policy
 from servicekit.http.reply import Reply
@@ -25,6 +25,7 @@ __all__ = [
     "Snapshot",
     "State",
     "Transition",
+    "Transport",
     "recorded",
     "segment",
 ]

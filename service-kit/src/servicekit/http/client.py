@@ -39,6 +39,8 @@ from servicekit.http.requests import (
 from servicekit.http.translation import error_of_failure, error_of_response
 from servicekit.http.watching import watched
 
+#: What stands for a network: a real one, or one of a test's making.
+Transport = httpx.AsyncBaseTransport
 #: Opens a span around a call, given the upstream and the method.
 Span = Callable[[str, str], AbstractContextManager[None]]
 
