@@ -22,6 +22,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "inventory": "Inventory on one core, 32 connections",
     "pricing": "Pricing on one core, 32 connections",
     "gateway.throughput": "The gateway: one product, 64 connections, 1,000 products, one core",
+    "gateway.profile": "The gateway: where the microseconds of one product go, 64 connections",
     "gateway.bulk": "The gateway: many products at once",
     "gateway.real": "The gateway before the real services, 64 connections, 1,000 products",
     "gateway.connections": "The gateway: from 1 to 256 connections",

@@ -160,7 +160,7 @@ def _ours_under_httpx() -> "httpx.AsyncBaseTransport":
 
     class WithCall(httpx.AsyncBaseTransport):
         def __init__(self) -> None:
-            self.network = Network(max_connections=100, keep_alive_s=4)
+            self.network = Network(keep_alive_s=4)
 
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             call = Call("bench", "GET", is_safe=True, is_keyed=False, started_at=0, deadline_at=0)
