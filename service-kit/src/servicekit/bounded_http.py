@@ -9,103 +9,22 @@ in one piece, as all but hostile ones do, costs next to nothing.
 """
 
 import asyncio
-from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import orjson
-from starlette.types import Message
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from servicekit import correlation
-from servicekit.one_write import OneWrite
+from servicekit.quick_cycle import QuickCycle
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
-
-_LENGTH: Final = b"content-length"
-#: Headers that say where an answer ends, and whether the connection does.
-_FRAMING: Final = frozenset({_LENGTH, b"transfer-encoding", b"connection"})
 
 #: Request line and headers; what came in one piece may be one piece longer.
 MAX_HEAD_BYTES: Final = 65_536
 #: From the first piece of a head to its end.
 HEAD_TIMEOUT_S: Final = 20.0
-
-
-class QuickCycle(RequestResponseCycle):
-    """
-    Puts the head of a usual answer together in a fifth of uvicorn's time, which looks at each
-    header by regular expressions; whatever is unusual goes uvicorn's way.
-    """
-
-    async def send(self, message: Any) -> None:  # noqa: ANN401 - as starlette; uvicorn's union of all messages says no more
-        """
-        Send a part of the answer.
-        """
-        if not self._is_usual():
-            await super().send(message)
-        elif message["type"] == "http.response.start":
-            head = self._head(message["status"], message.get("headers", ()))
-            if head is None:
-                await super().send(message)
-            else:
-                self.transport.write(head)
-        elif self._is_rest(message):
-            self.transport.write(message["body"])
-            self.response_complete = True
-            self.message_event.set()
-            self.on_response()
-        else:
-            await super().send(message)
-
-    def _is_usual(self) -> bool:
-        return self.keep_alive and not self.disconnected and not self.flow.write_paused
-
-    def _is_rest(self, message: Message) -> bool:
-        """
-        Whether this is the whole body, as long as the head has told.
-        """
-        return (
-            message["type"] == "http.response.body"
-            and self.chunked_encoding is False
-            and self.scope["method"] != "HEAD"
-            and not self.response_complete
-            and not message.get("more_body")
-            and 0 < self.expected_content_length == len(message.get("body", b""))
-        )
-
-    def _head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-        """
-        The head, or None for one that says more than its length of how the answer is framed.
-        """
-        if self.response_started:
-            return None
-        length = None
-        lines = [STATUS_LINE[status]]
-        for name, value in self.default_headers:
-            lines.append(b"%b: %b\r\n" % (name, value))
-        for name, value in headers:
-            if name in _FRAMING:
-                if name != _LENGTH:
-                    return None
-                length = value
-            lines.append(b"%b: %b\r\n" % (name, value))
-        if length is None:
-            return None
-        lines.append(b"\r\n")
-        head = b"".join(lines)
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
-            return None  # a line break inside a header: uvicorn refuses it
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        self.chunked_encoding = False
-        self.expected_content_length = int(length)
-        return head
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -123,7 +42,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """
         Somebody has connected.
         """
-        super().connection_made(OneWrite(transport, self.loop))
+        super().connection_made(transport)
         # Who connects and says nothing is an idle client like any other.
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
