@@ -5,6 +5,7 @@ A TCP server that misbehaves as a test wants it to, and counts what it was sent.
 import asyncio
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,12 @@ class Server:
             writer.close()
             self._peers.discard(task)
 
+    def has_left(self, n: int) -> bool:
+        """
+        Whether ``n`` of the connections have ended.
+        """
+        return self.connections - len(self._peers) >= n
+
     async def end(self) -> None:
         """
         End all connections.
@@ -103,13 +110,14 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(behave: Behaviour) -> AsyncIterator[Server]:
+async def serving(behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """
     A server on a free port of the loopback.
     """
     server = Server(behave)
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    server.url = f"{scheme}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:

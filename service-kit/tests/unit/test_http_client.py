@@ -38,7 +38,7 @@ from servicekit.http import (
     segment,
 )
 from servicekit.http.addresses import Params
-from servicekit.http.attempt import body_of
+from servicekit.http.body import body_of
 from servicekit.testing.clock import FakeClock
 
 ONCE = Policy(max_attempts=1)

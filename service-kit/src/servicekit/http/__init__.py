@@ -1,8 +1,9 @@
 """
 Outgoing calls: one client for each upstream, one pipeline for each client.
 
-Nothing outside this package imports httpx or aiohttp. ``pipeline`` lists the
-layers; ``client`` is where callers begin, ``network`` is where bytes leave.
+Nothing outside this package imports httpx. ``pipeline`` lists the
+layers; ``client`` is where callers begin, ``network`` is where bytes leave,
+over a ``connection``.
 """
 
 from servicekit.http.addresses import segment

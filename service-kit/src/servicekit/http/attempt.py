@@ -6,11 +6,12 @@ counts against the attempt, the breaker and the deadline like any other failure.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import httpx
 
 from servicekit.deadline import DEADLINE_HEADER
+from servicekit.http.body import WholeBody
 from servicekit.http.call import Call, call_of
 from servicekit.http.layer import Layer
 
@@ -28,20 +29,6 @@ class AnswerTooLarge(httpx.RequestError):
     """
     The answer has more bytes than are read. Asking again would bring the same.
     """
-
-
-class WholeBody(httpx.AsyncByteStream):
-    """
-    A body that has been read.
-    """
-
-    __slots__ = ("content",)
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.content
 
 
 class Attempt(Layer):
@@ -92,7 +79,10 @@ class Attempt(Layer):
     async def _within(self, limit_s: float, request: httpx.Request) -> httpx.Response:
         async with asyncio.timeout(limit_s):
             response = await self._inner.handle_async_request(request)
-            response.stream = WholeBody(await self._read(response))
+            if not isinstance(response.stream, WholeBody):
+                response.stream = WholeBody(await self._read(response))
+        if len(response.stream.content) > self._max_response_bytes:
+            raise AnswerTooLarge(f"more than {self._max_response_bytes} bytes")
         return response
 
     async def _read(self, response: httpx.Response) -> bytes:
@@ -110,15 +100,6 @@ class Attempt(Layer):
         finally:
             await stream.aclose()
         return b"".join(chunks)
-
-
-def body_of(response: httpx.Response) -> bytes:
-    """
-    The bytes of a response that came through the pipeline.
-    """
-    if not isinstance(response.stream, WholeBody):
-        raise TypeError("not a response of the pipeline")
-    return response.stream.content
 
 
 def _timeout(call: Call) -> httpx.TimeoutException:

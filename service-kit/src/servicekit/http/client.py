@@ -21,7 +21,7 @@ import httpx
 from servicekit import deadline
 from servicekit.errors import StorefrontError
 from servicekit.http.addresses import Addresses, Params
-from servicekit.http.attempt import body_of
+from servicekit.http.body import body_of
 from servicekit.http.breaker import Breaker
 from servicekit.http.call import SAFE_METHODS, Call
 from servicekit.http.network import Network
@@ -93,8 +93,7 @@ class ServiceClient:
             clock=clock,
         )
         self._pipeline = pipeline(
-            network
-            or Network(max_connections=policy.max_in_flight, keep_alive_s=policy.keep_alive_s),
+            network or Network(keep_alive_s=policy.keep_alive_s),
             policy=policy,
             breaker=self.breaker,
             authorize=authorize,

@@ -20,7 +20,7 @@ from servicekit.errors import (
     UpstreamFailed,
     UpstreamRefused,
 )
-from servicekit.http.attempt import body_of
+from servicekit.http.body import body_of
 from servicekit.http.call import Call
 
 #: How much of a refusal is kept.
