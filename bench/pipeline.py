@@ -94,7 +94,7 @@ def _layers() -> dict[str, httpx.AsyncBaseTransport]:
         clock=clock,
         sleep=asyncio.sleep,
     )
-    total = TotalDeadline(retrying, clock=clock)
+    total = TotalDeadline(retrying, clock=clock, has_timer=False)
     bulkhead = Bulkhead(total, max_in_flight=100, max_waiting=1000, clock=clock)
     return {
         "network": network,

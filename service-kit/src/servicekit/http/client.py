@@ -37,7 +37,7 @@ from servicekit.http.requests import (
     request_of,
 )
 from servicekit.http.translation import error_of_failure, error_of_response
-from servicekit.http.watching import watched
+from servicekit.http.watching import Watched
 
 #: What stands for a network: a real one, or one of a test's making.
 Transport = httpx.AsyncBaseTransport
@@ -191,7 +191,7 @@ class ServiceClient:
         )
 
     async def _exchange(self, call: Call, request: httpx.Request) -> Reply:
-        with watched(self._observer, call, self.breaker, self._clock):
+        with Watched(self._observer, call, self.breaker, self._clock):
             return await self._send(call, request)
 
     async def _send(self, call: Call, request: httpx.Request) -> Reply:

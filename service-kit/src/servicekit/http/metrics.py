@@ -3,6 +3,7 @@ What Prometheus, the log and ``/health`` are told of outgoing calls and their br
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -35,6 +36,9 @@ class UpstreamMetrics:
         self._in_progress = Gauge(
             "upstream_calls_in_progress", "Calls now", ("upstream",), registry=registry
         )
+        # Finding a series takes longer than counting in it; there are few, and all of them stay.
+        self._duration_of = cache(self._duration_s.labels)
+        self._in_progress_of = cache(self._in_progress.labels)
         self._retries = Counter(
             "upstream_retries", "Attempts after the first", ("upstream",), registry=registry
         )
@@ -55,14 +59,14 @@ class UpstreamMetrics:
         """
         A call has begun.
         """
-        self._in_progress.labels(upstream).inc()
+        self._in_progress_of(upstream).inc()
 
     def call_ended(self, ended: CallEnded) -> None:
         """
         A call has ended, one way or another.
         """
-        self._in_progress.labels(ended.upstream).dec()
-        series = self._duration_s.labels(ended.upstream, ended.method, ended.outcome.value)
+        self._in_progress_of(ended.upstream).dec()
+        series = self._duration_of(ended.upstream, ended.method, ended.outcome.value)
         series.observe(ended.duration_s)
 
     def retrying(self, retry: Retry) -> None:

@@ -55,7 +55,7 @@ def pipeline(
     )
     if authorize is not None:
         layer = Authorizing(layer, authorize=authorize)
-    layer = TotalDeadline(layer, clock=clock)
+    layer = TotalDeadline(layer, clock=clock, has_timer=authorize is not None)
     return Bulkhead(
         layer,
         max_in_flight=policy.max_in_flight,

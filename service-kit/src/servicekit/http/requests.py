@@ -76,7 +76,9 @@ def headers_for(
         headers.append(("Content-Length", "0"))
     if key is not None:
         headers.append((IDEMPOTENCY_HEADER, _checked(key)))
-    return httpx.Headers(_with_given(headers, given) if given else [*headers, _ACCEPT_JSON])
+    said = _with_given(headers, given) if given else [*headers, _ACCEPT_JSON]
+    # httpx would find the encoding out by decoding them all.
+    return httpx.Headers(said, encoding="ascii")
 
 
 def request_of(

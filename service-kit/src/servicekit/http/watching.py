@@ -53,33 +53,44 @@ def recorded() -> Iterator[list[CallEnded]]:
         _RECORD.reset(token)
 
 
-@contextmanager
-def watched(
-    observer: Observer | None, call: Call, breaker: Breaker, clock: Callable[[], float]
-) -> Iterator[None]:
+class Watched:
     """
     ``observer``, and whoever records, learns what becomes of ``call`` inside.
     """
-    if observer is not None:
-        observer.call_started(call.upstream, call.method)
-    outcome = CallOutcome.OK
-    try:
-        yield
-    except BaseException as error:  # told to the observer, and raised on
-        outcome = _OUTCOMES.get(type(error), CallOutcome.ERROR)
-        raise
-    finally:
-        ended = CallEnded(
+
+    __slots__ = ("_breaker", "_call", "_clock", "_observer")
+
+    def __init__(
+        self, observer: Observer | None, call: Call, breaker: Breaker, clock: Callable[[], float]
+    ) -> None:
+        self._observer = observer
+        self._call = call
+        self._breaker = breaker
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        if self._observer is not None:
+            self._observer.call_started(self._call.upstream, self._call.method)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        record = _RECORD.get()
+        if self._observer is None and record is None:
+            return
+        ended = self._ended(kind)
+        if self._observer is not None:
+            self._observer.call_ended(ended)
+        if record is not None:
+            record.append(ended)
+
+    def _ended(self, kind: type[BaseException] | None) -> CallEnded:
+        call = self._call
+        return CallEnded(
             upstream=call.upstream,
             method=call.method,
-            outcome=outcome,
+            outcome=CallOutcome.OK if kind is None else _OUTCOMES.get(kind, CallOutcome.ERROR),
             status=call.status,
-            duration_s=clock() - call.started_at,
+            duration_s=self._clock() - call.started_at,
             attempts=call.attempts,
             given_s=call.deadline_at - call.started_at,
-            breaker=breaker.state,
+            breaker=self._breaker.state,
         )
-        if observer is not None:
-            observer.call_ended(ended)
-        if (record := _RECORD.get()) is not None:
-            record.append(ended)
