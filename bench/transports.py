@@ -40,7 +40,7 @@ def measure() -> dict[str, float]:
     server.start()
     url: str = ours.recv()
     ways = [f"httpx_{n}_{sniffio}" for n in CONNECTIONS for sniffio in ("sniffio", "no_sniffio")]
-    ways += ["aiohttp_under_httpx", "service_client", "aiohttp_alone"]
+    ways += ["ours_under_httpx", "service_client", "aiohttp_alone"]
     callers = {way: _Caller(way, url) for way in ways}
     best = dict.fromkeys(ways, 0.0)
     for _ in range(ROUNDS):
@@ -143,7 +143,7 @@ async def _httpx(way: str, url: str) -> AsyncIterator[Get]:
     import httpx  # noqa: PLC0415 - after sniffio is hidden
 
     transport: httpx.AsyncBaseTransport
-    if way == "aiohttp_under_httpx":
+    if way == "ours_under_httpx":
         transport = _ours_under_httpx()
     else:
         limits = httpx.Limits(max_connections=int(way.split("_")[1]))

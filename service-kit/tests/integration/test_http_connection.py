@@ -15,6 +15,10 @@ from tcp import OK, Behaviour, Peer, serving, well_behaved
 
 from servicekit.errors import UpstreamFailed
 from servicekit.http import Policy, ServiceClient
+from servicekit.http.attempt import AnswerTooLarge
+from servicekit.http.body import body_of
+from servicekit.http.call import Call, attach
+from servicekit.http.network import Network
 from servicekit.testing.polling import eventually
 
 ONCE = Policy(max_attempts=1, breaker_threshold=1000)
@@ -203,6 +207,47 @@ async def test_body_in_chunks_that_stops_halfway_is_no_answer() -> None:
     async with serving(half) as server, connected(server.url) as inventory:
         with pytest.raises(UpstreamFailed):
             await inventory.get("/x")
+
+
+@pytest.mark.parametrize("note", ["a\nX-Evil: b", "a\rX-Evil: b", "a\0b"])
+async def test_header_that_would_end_early_is_not_sent(note: str) -> None:
+    """
+    Each kind of line break, and the byte that ends strings elsewhere.
+    """
+    async with serving(well_behaved) as server, connected(server.url) as inventory:
+        with pytest.raises(UpstreamFailed) as caught:
+            await inventory.post("/x", headers={"X-Note": note})
+
+        assert isinstance(caught.value.__cause__, httpx.LocalProtocolError)
+        assert server.requests == []
+
+
+async def test_answer_that_comes_in_one_piece_is_bounded_too() -> None:
+    """
+    Its size counts, and not how it came.
+    """
+    policy = Policy(max_attempts=1, max_response_bytes=1)
+    async with serving(well_behaved) as server, connected(server.url, policy) as inventory:
+        with pytest.raises(UpstreamFailed) as caught:
+            await inventory.get("/x")
+
+    assert isinstance(caught.value.__cause__, AnswerTooLarge)
+
+
+async def test_head_has_no_body_whatever_length_it_tells() -> None:
+    """
+    Nothing is waited for, and what may follow all the same meets no other request.
+    """
+    network = Network(keep_alive_s=4)
+    call = Call("inventory", "HEAD", is_safe=True, is_keyed=False, started_at=0, deadline_at=0)
+
+    async with serving(saying(OK)) as server, asyncio.timeout(5):
+        request = httpx.Request("HEAD", server.url, extensions=attach(call))
+        answers = [await network.handle_async_request(request) for _ in range(2)]
+        await network.aclose()
+
+        assert [body_of(answer) for answer in answers] == [b"", b""]
+        assert server.connections == 2
 
 
 async def test_idle_connections_are_closed_without_another_call() -> None:

@@ -13,8 +13,6 @@ import httpx
 
 #: Status line and headers, with the interim answers before them.
 MAX_HEAD_BYTES: Final = 65_536
-#: A body that nobody reads is left in the socket from here on.
-_MAX_UNREAD_BYTES: Final = 256 * 1024
 
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 _FIRST_FINAL_STATUS: Final = 200
@@ -33,7 +31,6 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self.lost: asyncio.Future[None] = loop.create_future()
         self.idle_since = 0.0
-        self._is_paused = False
         self._expect(is_body_expected=True)
         self.is_whole = True
 
@@ -48,16 +45,13 @@ class Connection(asyncio.Protocol):
 
     async def read(self) -> bytes:
         """
-        The next part of the body, or nothing at its end.
+        The next part of the body, or nothing at its end. Whoever asks reads on without a pause:
+        what has come is kept here until then, however much it is.
         """
         while not self._parts and not self.is_whole:
             await self._news()
         part = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
-        self._unread_bytes = 0
-        if self._is_paused and not self._transport.is_closing():
-            self._is_paused = False
-            self._transport.resume_reading()
         return part
 
     @property
@@ -84,9 +78,8 @@ class Connection(asyncio.Protocol):
         self.is_whole = False
         self._is_body_expected = is_body_expected
         self._has_head = self._has_length = False
-        self._is_paused = False
         self._is_kept = True
-        self._head_bytes = self._unread_bytes = 0
+        self._head_bytes = 0
         self._parts: list[bytes] = []
         self._error: httpx.TransportError | None = None
 
@@ -130,13 +123,13 @@ class Connection(asyncio.Protocol):
         if self.is_whole:  # nobody asked
             self._fail(httpx.RemoteProtocolError("more than was asked for"))
             return
-        unread_before = self._unread_bytes
+        parts_before = len(self._parts)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(httpx.RemoteProtocolError(f"no HTTP: {error}"))
             return
-        if self._unread_bytes == unread_before:
+        if len(self._parts) == parts_before:
             self._count_head(len(data))
         if self._has_head:
             self._wake()
@@ -196,13 +189,8 @@ class Connection(asyncio.Protocol):
         """
         A part of the body.
         """
-        if self.is_whole:
-            return
-        self._parts.append(part)
-        self._unread_bytes += len(part)
-        if self._unread_bytes > _MAX_UNREAD_BYTES and not self._is_paused:
-            self._is_paused = True
-            self._transport.pause_reading()
+        if not self.is_whole:
+            self._parts.append(part)
 
     def on_message_complete(self) -> None:
         """
