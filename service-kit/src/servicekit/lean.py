@@ -13,7 +13,7 @@ with the end of its path and its scope. It gives the finished answer, or None wh
 not: then the route itself serves the request, as it serves all that are not plain.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from fastapi.routing import APIRoute
@@ -72,7 +72,7 @@ class LeanRoutes:
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app
-        self._routes = dict(_lean_routes(routes))
+        self._routes = _lean_routes(routes)
         #: Other routes below the same prefixes, such as /things/newest.
         self._taken = _literal_paths(routes)
 
@@ -84,7 +84,7 @@ class LeanRoutes:
             path: str = scope["path"]
             prefix, _, end = path.rpartition("/")
             route = self._routes.get(prefix)
-            if route is not None and path not in self._taken:
+            if route is not None and end and path not in self._taken:
                 return self._serve(route, end, scope, receive, send)
         # Handed on and not awaited here: a coroutine less for each request.
         return self._app(scope, receive, send)
@@ -104,7 +104,8 @@ class LeanRoutes:
         await send({"type": "http.response.body", "body": body})
 
 
-def _lean_routes(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, LeanRoute]]:
+def _lean_routes(routes: Sequence[BaseRoute]) -> dict[str, LeanRoute]:
+    found: dict[str, LeanRoute] = {}
     for route in routes:
         quick = getattr(getattr(route, "endpoint", None), _MARK, None)
         if quick is None or not isinstance(route, APIRoute):
@@ -112,7 +113,10 @@ def _lean_routes(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, LeanRoute]]
         prefix, _, end = route.path_format.rpartition("/")
         if "{" in prefix or not (end.startswith("{") and end.endswith("}")):
             raise ValueError(f"a lean route has one parameter, at its end: {route.path}")
-        yield prefix, LeanRoute(access_of(route), quick, route.path_format)
+        if "GET" not in (route.methods or ()) or prefix in found:
+            raise ValueError(f"a lean route answers GET, alone at its place: {route.path}")
+        found[prefix] = LeanRoute(access_of(route), quick, route.path_format)
+    return found
 
 
 def _literal_paths(routes: Sequence[BaseRoute]) -> frozenset[str]:

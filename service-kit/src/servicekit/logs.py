@@ -7,23 +7,21 @@ looks like a token or an e-mail address is masked in the finished line, also
 in messages and tracebacks of libraries.
 """
 
-import asyncio
 import logging
 import re
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from contextvars import Context
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, BinaryIO, Final, Literal, TextIO, cast
+from typing import Any, Final, TextIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from servicekit import correlation
+from servicekit.log_output import Loggers, Output
 
 #: Compared without regard to case, "_" and "-": refresh_token, clientSecret, X-Api-Key.
 _SECRET_ENDINGS: Final = (
@@ -38,12 +36,6 @@ _SECRET_ENDINGS: Final = (
 )
 #: Values with nothing inside.
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
-_REQUEST: Final = "request"
-#: Stands where a part of a line goes in, and nowhere else; and the same in JSON.
-_GAP: Final = "\x00"
-_WRITTEN_GAP: Final = r"\u0000"
-#: Writing out what is buffered is done for nobody in particular.
-_NOWHERE: Final = Context()
 _REDACTED: Final = "[redacted]"
 #: What each branch of the mask cannot do without, beside "eyJ". As numbers: three times as fast.
 _SPACE, _AT = b" @"
@@ -75,56 +67,10 @@ def configure(
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=_Loggers(_Output(stream.buffer)),
+        logger_factory=Loggers(Output(stream.buffer)),
         cache_logger_on_first_use=False,
     )
     _capture_libraries(level)
-
-
-class _Output:
-    """
-    Where lines go, in the order in which they came: at once, or when it is flushed.
-
-    Standard output is unbuffered in many containers, and a write for each request costs as much
-    as the way through the service.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        # A deque, because other threads log, too: each of its steps is whole.
-        self._lines: deque[bytes] = deque()
-
-    def write(self, line: bytes) -> None:
-        """
-        Keep a line until the next flush.
-        """
-        self._lines.append(line)
-
-    def flush(self) -> None:
-        """
-        Write out what is kept.
-        """
-        lines = []
-        while self._lines:
-            lines.append(self._lines.popleft())
-        if lines:
-            left = memoryview(b"".join(lines))
-            while left:
-                # An unbuffered stream may take less than it is given.
-                left = left[self._stream.write(left) :]
-            self._stream.flush()
-
-
-class _Loggers(structlog.BytesLoggerFactory):
-    """
-    Makes loggers that write to ``output``, and lets the request's line write to it as well.
-    """
-
-    __slots__ = ("output",)
-
-    def __init__(self, output: _Output) -> None:
-        super().__init__(cast("BinaryIO", output))
-        self.output = output
 
 
 def _capture_libraries(level: int) -> None:
@@ -146,9 +92,12 @@ class _ToStructlog(logging.Handler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(
-            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
-        )
+        try:
+            structlog.get_logger().log(
+                record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+            )
+        except Exception:  # noqa: BLE001 - as logging's own handlers: no line ends who logs it
+            self.handleError(record)
 
 
 _render_exception: Final = structlog.processors.ExceptionRenderer()
@@ -205,135 +154,6 @@ def _timestamps() -> Callable[[], str]:
         return f"{written}.{rest // 1000:06d}Z"
 
     return timestamp
-
-
-class RequestLine:
-    """
-    Writes the line that every request ends in.
-
-    As JSON it is put together from parts that are made once for each kind of request, in a tenth of the
-    time that its way through structlog's steps would take; a test holds the two forms together.
-    The lines of one turn of the event loop go out in one write.
-    """
-
-    def __init__(self) -> None:
-        config = structlog.get_config()
-        self._steps: list[Processor] = config["processors"]
-        logger = structlog.get_logger().bind()
-        #: By whether the line is a quiet one.
-        self._is_written = [logger.is_enabled_for(level) for level in (logging.INFO, logging.DEBUG)]
-        self._factory = config["logger_factory"]
-        self._parts_of = lru_cache(maxsize=1024)(_parts)
-        self._is_flush_due = False
-
-    def write(
-        self,
-        ids: correlation.Correlation,
-        *,
-        method: str,
-        route: str,
-        status: int,
-        duration_ms: float,
-        principal: str,
-        is_quiet: bool,
-    ) -> None:
-        """
-        Write one line, unless lines of its level are not wanted.
-        """
-        if not self._is_written[is_quiet]:
-            return
-        facts = self._facts_of_json()
-        if facts is None:
-            kind = _kind(method, route, status, principal, ids.caller)
-            self._write_by_steps(is_quiet, kind | {"duration_ms": round(duration_ms, 3)})
-            return
-        one, two, three, four, five = self._parts_of(
-            facts, method, route, status, principal, ids.caller, is_quiet
-        )
-        line = (
-            f"{one}{facts.timestamp()}{two}{ids.correlation_id}{three}{ids.trace_id}"
-            f"{four}{duration_ms:.3f}{five}"
-        )
-        self._put(mask(line.encode()))
-
-    def _facts_of_json(self) -> Facts | None:
-        """
-        The first step, if the only other one makes JSON. Tests put steps of their own in the list.
-        """
-        if len(self._steps) != 2 or self._steps[1] is not render_json:
-            return None
-        facts = self._steps[0]
-        return facts if isinstance(facts, Facts) else None
-
-    def _write_by_steps(self, is_quiet: bool, line: Any) -> None:  # noqa: ANN401, FBT001 - each step gives another type
-        level = _level(is_quiet)
-        try:
-            for step in self._steps:
-                line = step(None, level, line)
-        except structlog.DropEvent:
-            return
-        self._factory().msg(line)
-
-    def _put(self, line: bytes) -> None:
-        output = self._factory.output
-        output.write(line)
-        if self._is_flush_due:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            output.flush()
-            return
-        self._is_flush_due = True
-        loop.call_soon(self._flush, context=_NOWHERE)
-
-    def _flush(self) -> None:
-        self._is_flush_due = False
-        self._factory.output.flush()
-
-
-def _level(is_quiet: bool) -> Literal["debug", "info"]:  # noqa: FBT001 - one of two, looked up by it
-    return "debug" if is_quiet else "info"
-
-
-def _kind(
-    method: str, route: str, status: int, principal: str, caller: str | None
-) -> dict[str, Any]:
-    """
-    What lines of one kind of request have in common, around the place of the duration.
-    """
-    kind: dict[str, Any] = {
-        "event": _REQUEST,
-        "method": method,
-        "route": route,
-        "status": status,
-        "duration_ms": _GAP,
-        "principal": principal,
-    }
-    if caller is not None:
-        # The service that says it asked: its word only, the principal is what counts.
-        kind["caller"] = caller
-    return kind
-
-
-def _parts(  # noqa: PLR0917 - the key of a cache
-    facts: Facts,
-    method: str,
-    route: str,
-    status: int,
-    principal: str,
-    caller: str | None,
-    is_quiet: bool,  # noqa: FBT001 - as above
-) -> list[str]:
-    """
-    A line of this kind, cut where the time, the ids and the duration stand.
-    """
-    ids = correlation.Correlation(_GAP, _GAP, "")
-    kind = _kind(method, route, status, principal, caller)
-    line = facts.first(_level(is_quiet), kind.pop("event"), ids) | kind
-    text = orjson.dumps(line | {"timestamp": _GAP}, option=orjson.OPT_APPEND_NEWLINE).decode()
-    before, after = text.rsplit(f'"{_WRITTEN_GAP}"', 1)
-    return [*before.split(_WRITTEN_GAP), after]
 
 
 def redacted(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,8 +17,6 @@ from servicekit.errors import DeadlineExceeded
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-#: Timers know of no caller; none of them sets anything in here.
-_NOWHERE: Final = Context()
 _NOTHING: Final = object()
 
 
@@ -74,7 +72,7 @@ class Wait:
         self._over = over = loop.create_future()
         timer = None
         if self.given_s is not None:
-            timer = loop.call_later(self.given_s, self._end, context=_NOWHERE)
+            timer = loop.call_later(self.given_s, self._end, context=Context())
         try:
             await over
         finally:

@@ -154,7 +154,7 @@ async def test_what_is_odd_is_handed_to_the_route() -> None:
     assert (odd.status_code, odd.text, odd.headers["X-Of"]) == (200, ORDINARY, "odd")
     assert too_long.status_code == 422
     assert nothing.status_code == 404
-    assert things.asked == ["odd", "much-too-long", ""]
+    assert things.asked == ["odd", "much-too-long"]
 
 
 async def test_head_is_answered_as_get_without_a_body() -> None:
@@ -272,3 +272,26 @@ def test_a_route_that_cannot_be_lean_stops_the_start(path: str) -> None:
     with pytest.raises(ValueError, match="at its end") as refused:
         app.build_middleware_stack()
     assert path in str(refused.value)
+
+
+def test_only_get_can_be_lean_and_once_at_each_place() -> None:
+    """
+    A quick answer that would serve another method, or hide another quick answer, stops the start.
+    """
+    posting, twice = APIRouter(), APIRouter()
+
+    @posting.post("/things/{thing_id}", dependencies=[PUBLIC], summary="Something")
+    @lean(Things().quick)
+    async def change(thing_id: str) -> Response:
+        return Response(thing_id)
+
+    for name in ("one", "other"):
+
+        @twice.get(f"/things/{{{name}}}", dependencies=[PUBLIC], summary=name)
+        @lean(Things().quick)
+        async def get() -> Response:
+            return Response()
+
+    for router in (posting, twice):
+        with pytest.raises(ValueError, match="alone at its place"):
+            app_of([router]).build_middleware_stack()

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import pytest
 import uvicorn
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from servicekit.bounded_http import BoundedHttpProtocol
@@ -68,7 +68,7 @@ def _messages(answer: Answer) -> list[Message]:
 
 @asynccontextmanager
 async def _connected(
-    application: Application, protocol: type[HttpToolsProtocol]
+    application: ASGIApp, protocol: type[HttpToolsProtocol]
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     config = uvicorn.Config(application, log_config=None, lifespan="off", access_log=False)
     config.load()
@@ -181,3 +181,48 @@ async def test_a_body_of_another_length_than_told_is_refused(parts: list[bytes])
 
     assert ours == await sent_by(HttpToolsProtocol, answer, GET)
     assert ours[1] == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [OF_TWO, (b"x-word", b"a\x00b")],
+        [OF_TWO, (b"x word", b"a")],
+        [OF_TWO, (b"x:word", b"a")],
+        [OF_TWO, (b"content-length", b"3")],
+        [(b"content-length", b"two")],
+        [OF_TWO, (b"Connection", b"close")],
+        [OF_TWO, (b"Transfer-Encoding", b"chunked")],
+    ],
+    ids=repr,
+)
+async def test_what_is_odd_is_uvicorns_to_judge(headers: Headers) -> None:
+    """
+    A head that uvicorn would refuse, or frame in a way of its own, is not put together here.
+    """
+    answer = Answer(headers)
+
+    ours = await sent_by(BoundedHttpProtocol, answer, GET)
+
+    assert ours == await sent_by(HttpToolsProtocol, answer, GET)
+
+
+async def test_a_head_does_not_wait_for_a_slow_body() -> None:
+    """
+    What is known goes out in the turn in which it was told.
+    """
+    body = asyncio.Event()
+
+    async def slow(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [OF_TWO]})
+        await body.wait()
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async with _connected(slow, BoundedHttpProtocol) as (reader, writer):
+        writer.write(GET)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        body.set()
+        rest = await asyncio.wait_for(reader.readexactly(2), 5)
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert rest == b"ok"

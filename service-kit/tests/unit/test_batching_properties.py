@@ -19,6 +19,8 @@ leave = st.tuples(st.just("leave"), st.integers(0, 30))
 answer = st.tuples(st.just("answer"), st.integers(0, 3))
 fail = st.tuples(st.just("fail"), st.integers(0, 3))
 turn = st.tuples(st.just("turn"), st.just(0))
+#: None, shorter than a story, and longer than any.
+PAUSES = st.sampled_from([0.0, 0.0003, 600.0])
 stories = st.lists(st.one_of(ask, ask, ask, leave, answer, answer, fail, turn), max_size=60)
 
 
@@ -47,6 +49,8 @@ class World:
 
     max_size: int
     max_in_flight: int
+    patience_s: float = 0.0
+    linger_s: float = 0.0
     now: int = 0
     on_the_wire: list[asyncio.Future[Mapping[str, int | Exception]]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -54,7 +58,11 @@ class World:
 
     def __post_init__(self) -> None:
         self.batcher = Batcher[str, int](
-            self.fetch, max_size=self.max_size, max_in_flight=self.max_in_flight
+            self.fetch,
+            max_size=self.max_size,
+            max_in_flight=self.max_in_flight,
+            patience_s=self.patience_s,
+            linger_s=self.linger_s,
         )
 
     async def fetch(self, keys: Sequence[str]) -> Mapping[str, int | Exception]:
@@ -112,16 +120,26 @@ async def live(story: list[tuple[str, str | int]], world: World) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(story=stories, max_size=st.integers(1, 3), max_in_flight=st.integers(1, 3))
+@given(
+    story=stories,
+    max_size=st.integers(1, 3),
+    max_in_flight=st.integers(1, 3),
+    patience_s=PAUSES,
+    linger_s=st.sampled_from([0.0, 0.0003]),
+)
 def test_guarantees_hold_whatever_happens(
-    story: list[tuple[str, str | int]], max_size: int, max_in_flight: int
+    story: list[tuple[str, str | int]],
+    max_size: int,
+    max_in_flight: int,
+    patience_s: float,
+    linger_s: float,
 ) -> None:
     """
     Bounds hold, keys go once, nobody waits in vain, and each value was read after it was asked for.
     """
 
     async def run() -> None:
-        world = World(max_size, max_in_flight)
+        world = World(max_size, max_in_flight, patience_s, linger_s)
         await live(story, world)
 
         assert world.problems == []

@@ -7,12 +7,13 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
 
 from servicekit import correlation, logs
+from servicekit.request_line import RequestLine
 
 
 class Output(io.TextIOWrapper):
@@ -181,7 +182,7 @@ def write_line(ids: correlation.Correlation, *, is_quiet: bool = False) -> None:
     The line of one request, in the request's own context.
     """
     with correlation.correlated(ids):
-        logs.RequestLine().write(
+        RequestLine().write(
             ids,
             method="GET",
             route="/x",
@@ -240,7 +241,7 @@ async def test_lines_of_one_turn_go_out_in_one_write() -> None:
     raw = _Writes()
     stream = io.TextIOWrapper(io.BufferedWriter(raw))
     logs.configure(log_format="json", log_level="INFO", service="sample", stream=stream)
-    line_of = logs.RequestLine()
+    line_of = RequestLine()
 
     for name in ("a", "b", "c"):
         line_of.write(
@@ -259,6 +260,48 @@ async def test_lines_of_one_turn_go_out_in_one_write() -> None:
     assert len(raw.written) == 1
     written = [json.loads(line)["correlation_id"] for line in raw.written[0].splitlines()]
     assert written == ["a", "b", "c"]
+
+
+class _Trouble(io.RawIOBase):
+    """
+    A stream that fails, or takes nothing, until told otherwise; and never much at once.
+    """
+
+    def __init__(self, trouble: OSError | None) -> None:
+        self.trouble = trouble
+        self.is_in_trouble = True
+        self.written = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int | None:  # noqa: ANN401 - any buffer
+        if self.is_in_trouble and self.trouble is not None:
+            raise self.trouble
+        if self.is_in_trouble:
+            return None
+        self.written += bytes(content[:7])
+        return min(7, len(content))
+
+
+@pytest.mark.usefixtures("output")
+@pytest.mark.parametrize("trouble", [BrokenPipeError(), OSError(28, "No space left"), None])
+def test_trouble_with_the_stream_reaches_nobody(trouble: OSError | None) -> None:
+    """
+    A reader that is gone, a full disk and a pipe that is full cost lines, which are counted, and nothing else.
+    """
+    raw = _Trouble(trouble)
+    stream = io.TextIOWrapper(cast("Any", raw), write_through=True)
+    logs.configure(log_format="json", log_level="INFO", service="sample", stream=stream)
+
+    write_line(correlation.new("lost-1"))
+    structlog.get_logger().warning("lost.too")
+    raw.is_in_trouble = False
+    write_line(correlation.new("kept-1"))
+
+    told, kept = [json.loads(line) for line in raw.written.splitlines()]
+    assert told == {"event": "log.lines_left_out", "lines": 2}
+    assert kept["correlation_id"] == "kept-1"
 
 
 class _Writes(io.RawIOBase):

@@ -6,8 +6,8 @@ from collections.abc import MutableMapping
 
 from starlette.types import Scope
 
-from servicekit import logs
 from servicekit.correlation import Correlation
+from servicekit.request_line import RequestLine
 from servicekit.telemetry import RequestMetrics
 
 #: What the log says of a client that left before its answer was there, as nginx does.
@@ -26,7 +26,7 @@ class RequestLog:
 
     def __init__(self, metrics: RequestMetrics) -> None:
         self._metrics = metrics
-        self._line = logs.RequestLine()
+        self._line = RequestLine()
 
     def tell(self, scope: Scope, status: int | None, duration_s: float, ids: Correlation) -> None:
         """

@@ -101,7 +101,8 @@ class Way:
                 if lifecycle.phase == "draining":
                     # Clients are asked to come back on another connection.
                     headers.append(_CLOSE)
-                message["headers"] = headers
+                # A new message: an application may send the same one for every request.
+                message = {**message, "headers": headers}
             return send(message)
 
         token = correlation.CURRENT.set(ids)
@@ -129,7 +130,7 @@ class Way:
 def _telling(ids: Headers, send: Send) -> Send:
     def send_with_ids(message: Message) -> Awaitable[None]:
         if message["type"] in _WEBSOCKET_OPENINGS:
-            message["headers"] = [*message.get("headers", ()), *ids]
+            message = {**message, "headers": [*message.get("headers", ()), *ids]}
         return send(message)
 
     return send_with_ids
