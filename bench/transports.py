@@ -4,7 +4,7 @@ Which network to put under the service client: calls a second on the loopback.
 A small server runs in a process of its own. Each way of calling it has its own
 process too, because whether ``sniffio`` can be imported is decided once in a
 process; all take turns, round by round, so that a noisy moment strikes all alike.
-Each figure is the best round. ``docs/decisions/0002-aiohttp-under-httpx.md`` draws the conclusion.
+Each figure is the best round. ``docs/decisions/0002-connections-of-our-own-under-httpx.md`` draws the conclusion.
 """
 
 import asyncio
