@@ -56,20 +56,21 @@ async def test_answer_that_nobody_asked_for_is_nobodys(*, unasked: bytes, is_apa
     """
     What follows an answer, at once or a moment later, never becomes the next one's.
     """
-    sent = asyncio.Event()
+    is_answered = asyncio.Event()
 
     async def say(peer: Peer, _: bytes) -> None:
         if is_apart:
             await peer.send(OK)
-            await asyncio.sleep(0)
+            await is_answered.wait()
             await peer.send(unasked)
         else:
             await peer.send(OK + unasked)
-        sent.set()
 
-    async with serving(say) as server, connected(server.url) as inventory:
+    # Long enough that idleness does not close what this should.
+    policy = Policy(max_attempts=1, keep_alive_s=60)
+    async with serving(say) as server, connected(server.url, policy) as inventory:
         first = await inventory.get("/first")
-        await sent.wait()
+        is_answered.set()
         await eventually(lambda: server.has_left(1))
         second = await inventory.get("/second")
 
