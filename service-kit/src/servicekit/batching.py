@@ -139,8 +139,11 @@ class Batcher(Generic[K, V]):
                 self._n_shared += 1
             wait.add(entry)
             self._n_waiting += 1
-            if self._n_waiting == self._n_expected:
-                self._send_now()
+            if self._n_waiting == self._n_expected and self._sending is not None:
+                # Everybody is back who may have been waited for.
+                self._sending.cancel()
+                self._sending = None
+                self._send_after(0)
         self._n_lookups += 1
         return entry
 
@@ -293,12 +296,3 @@ class Batcher(Generic[K, V]):
             self._send_after(self._linger_s)
         elif self._sending is None:
             self._send()
-
-    def _send_now(self) -> None:
-        """
-        Everybody is back who may have been waited for.
-        """
-        if self._sending is not None:
-            self._sending.cancel()
-            self._sending = None
-        self._send_after(0)

@@ -5,7 +5,8 @@ A service derives its own class from :class:`ServiceSettings` and reads it once,
 by :func:`load`. A value that is unknown, malformed or impossible stops the
 start with one line that names the variable and never repeats a value, since it
 may be a secret. Each field's description states its meaning and unit;
-:func:`example_env` prints them, and a test holds ``.env.example`` to it.
+:func:`example_env` prints them, and a test holds ``.env.example`` to it. The file is long
+so that every setting that all services share stands on one page.
 """
 
 import os
