@@ -37,6 +37,23 @@ class QuickCycle(RequestResponseCycle):
     """
 
     _head: bytes | None = None
+    _is_cut = False
+
+    def cut(self) -> None:
+        """
+        The rest of the body will not come: who reads it is told so, and answers for the last time.
+        """
+        self._is_cut = True
+        self.keep_alive = False
+        self.message_event.set()
+
+    async def receive(self) -> Any:  # noqa: ANN401 - see send
+        """
+        Wait for a part of the body.
+        """
+        if not self._is_cut:
+            message = await super().receive()
+        return {"type": "http.disconnect"} if self._is_cut else message
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - as starlette; uvicorn's union of all messages says no more
         """

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.bounded_http import MAX_HEAD_BYTES, BoundedHttpProtocol
 from servicekit.testing import eventually
@@ -23,18 +23,27 @@ class Hasty(BoundedHttpProtocol):
     """
 
     head_timeout_s = 0.2
+    late_body_timeout_s = 0.1
+
+
+class Unhurried(Hasty):
+    """
+    Whose client gets around to its body.
+    """
+
+    late_body_timeout_s = 0.3
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """
-    Answers 200 once the body is there; ``/half`` begins its answer before.
+    Answers 200 once the body is there; ``/half`` begins its answer before, ``/rash`` ends it before.
     """
     if scope["type"] == "lifespan":
         return
     if scope["path"] == "/half":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
-    while (await receive()).get("more_body"):
+    while scope["path"] != "/rash" and (await receive()).get("more_body"):
         pass
     if scope["path"] != "/half":
         headers = [(b"content-length", b"2")]
@@ -44,13 +53,16 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def connected(
-    protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol, *, keep_alive_s: int = 60
+    protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol,
+    *,
+    keep_alive_s: int = 60,
+    app: ASGIApp = echo,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """
     A bare connection to a server that speaks ``protocol``.
     """
     config = uvicorn.Config(
-        echo, log_config=None, lifespan="off", timeout_keep_alive=keep_alive_s, http=protocol
+        app, log_config=None, lifespan="off", timeout_keep_alive=keep_alive_s, http=protocol
     )
     config.load()
     state = uvicorn.server.ServerState()
@@ -160,3 +172,138 @@ async def test_an_answer_that_has_begun_is_not_mixed_with_a_refusal() -> None:
         rest = await asyncio.wait_for(reader.read(), 5)
 
     assert b"INVALID_REQUEST" not in rest
+
+
+@pytest.mark.parametrize("noise", [b"\x00garbage\r\n\r\n", b"!\r\n\r\n"])
+@pytest.mark.parametrize("requests", [1, 3])
+async def test_what_was_asked_before_noise_is_answered_first(requests: int, noise: bytes) -> None:
+    """
+    No refusal takes the place of an answer to a request that is carried out.
+    """
+    asked = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+    async with connected() as (reader, writer):
+        writer.write(asked * requests + noise)
+        answers = [await reader.readuntil(b"\r\n\r\nok") for _ in range(requests)]
+        status, _, _ = await refusal(reader)
+
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * requests
+    assert status == 400
+
+
+async def test_a_slow_head_behind_a_request_waits_for_its_answer() -> None:
+    """
+    A head that is late is refused only when nobody is served any more.
+    """
+    async with connected(Hasty) as (reader, writer):
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\n")
+        writer.write(b"hi" + HEAD)
+        answer = await reader.readuntil(b"\r\n\r\nok")
+        status, _, _ = await refusal(reader)
+
+    assert (answer[:12], status) == (b"HTTP/1.1 200", 408)
+
+
+async def test_a_request_whose_body_breaks_answers_for_itself() -> None:
+    """
+    Whoever reads a body that cannot be read is told that it ends, and answers for the last time.
+    """
+    async with connected() as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"no chunk\r\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"connection: close" in answer
+
+
+async def test_an_answered_request_is_not_answered_again() -> None:
+    """
+    Where a body breaks after its answer, the end of the connection is all that is said.
+    """
+    async with connected() as (reader, writer):
+        writer.write(b"POST /rash HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+        writer.write(b"no chunk\r\n")
+        rest = await asyncio.wait_for(reader.read(), 5)
+
+    assert rest == b""
+
+
+@pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"], ids=["at once", "after an answer"])
+async def test_empty_lines_do_not_hold_a_connection(before: bytes) -> None:
+    """
+    What begins no request does not put off the end of an idle connection.
+    """
+    async with connected(keep_alive_s=1) as (reader, writer):
+        writer.write(before)
+        if before:
+            await reader.readuntil(b"\r\n\r\nok")
+        writer.write(b"\r\n")
+        rest = await asyncio.wait_for(reader.read(), 5)
+
+    assert rest == b""
+
+
+@pytest.mark.parametrize("more", [b"", b"x"], ids=["nothing more", "one byte more"])
+async def test_a_body_that_does_not_come_does_not_hold_a_connection(more: bytes) -> None:
+    """
+    Where the answer did not wait for the body, the connection waits for it a moment only.
+    """
+    async with connected(Hasty) as (reader, writer):
+        writer.write(b"POST /rash HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+        writer.write(more)
+        rest = await asyncio.wait_for(reader.read(), 5)
+
+    assert rest == b""
+
+
+async def test_a_late_body_leaves_the_connection_open() -> None:
+    """
+    A body that comes after its answer is thrown away, and the next request is served.
+    """
+    async with connected(Unhurried) as (reader, writer):
+        writer.write(b"POST /rash HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+        writer.write(b"late")
+        await asyncio.sleep(0.5)  # past the time that the body had
+        writer.write(HEAD + b"\r\n")
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_many_requests_in_one_piece_are_no_long_head() -> None:
+    """
+    What was asked before a head, in the same piece, does not count against its bound.
+    """
+    many = MAX_HEAD_BYTES // len(HEAD) + 10
+    async with connected() as (reader, writer):
+        writer.write((HEAD + b"\r\n") * many + HEAD)
+        for _ in range(many):
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+            assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_each_request_of_a_client_that_left_is_told() -> None:
+    """
+    Of requests that wait for their turn the first learns of the leave, and the others never begin.
+    """
+    told: list[str] = []
+    has_begun = asyncio.Event()
+
+    async def wait_for_leave(scope: Scope, receive: Receive, _send: Send) -> None:
+        has_begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        told.append(scope["path"])
+
+    async with connected(app=wait_for_leave) as (_, writer):
+        paths = (b"/1", b"/2", b"/3")
+        writer.write(b"".join(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in paths))
+        await has_begun.wait()
+        writer.transport.abort()
+        await eventually(lambda: bool(told))
+
+    assert told == ["/1"]
