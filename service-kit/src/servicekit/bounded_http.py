@@ -16,6 +16,7 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -49,6 +50,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _is_body_late = False
     #: What comes now cannot be read, and is not looked at.
     _is_deaf = False
+    _is_leaving = False
     #: To be told once all is answered that was asked before.
     _refusal: tuple[int, str] | None = None
     _head_bytes = 0
@@ -86,7 +88,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # Put by: uvicorn would end it at any byte.
         idle, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         self._requests_in_piece = 1 if self._is_in_head or self._is_in_body else 0
-        super().data_received(data)
+        self._read(data)
         if self._is_in_head:
             # What came before this head, in the same piece, is no part of it.
             self._count(len(data) if self._requests_in_piece == 1 else 0)
@@ -116,17 +118,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """
         self._is_in_head = False
         self._stop_waiting()
+        if self._ignores_offer():
+            return
         super().on_headers_complete()
         self._is_in_body = True
         # Uvicorn makes it and offers no way to choose its class; this one adds nothing to its state.
         self.cycle.__class__ = QuickCycle
+        if self._is_leaving:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """
         The body of a request is there, to its end.
         """
         self._is_in_body = False
-        super().on_message_complete()
+        if not self._ignores_offer():
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """
@@ -142,15 +149,63 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             self._close_after(min(self.timeout_keep_alive, self.late_body_timeout_s))
 
+    def shutdown(self) -> None:
+        """
+        The server stops: end when what is being asked is answered.
+        """
+        if self.cycle is None or self._is_in_head:
+            # A request may be on its way to who was accepted a moment ago.
+            self._is_leaving = True
+            self.loop.call_later(LAST_WORD_S, super().shutdown)
+        else:
+            super().shutdown()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not ours
+    def _read(self, data: bytes) -> None:
+        try:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                self._read_after(offer, memoryview(data))
+        except httptools.HttpParserError:
+            self._refuse(400, "This is no HTTP request that can be read.")
+
+    def _read_after(self, offer: httptools.HttpParserUpgrade, rest: memoryview) -> None:
         """
-        Refuse what is no HTTP; uvicorn calls this.
+        Go on after an offer to speak something else than HTTP/1.1.
+
+        An offer that is not taken is ignored (RFC 9110, 7.8). The parser knows no such thing and
+        takes what follows for the other protocol: it is given the head again, without the offer.
         """
-        self._refuse(400, "This is no HTTP request that can be read.")
+        while self._ignores_offer():
+            rest = rest[offer.args[0] :]
+            try:
+                self.parser.feed_data(self._head_without_offer())
+                if rest:
+                    self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as another:
+                offer = another
+            else:
+                return
+        if self._should_upgrade():
+            self.handle_websocket_upgrade()
+
+    def _ignores_offer(self) -> bool:
+        return (
+            self.parser.should_upgrade()
+            # Which is no offer, and refused like any method that nobody knows.
+            and self.parser.get_method() != b"CONNECT"
+            and not self._should_upgrade()
+        )
+
+    def _head_without_offer(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def _close_after(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

@@ -51,8 +51,7 @@ class QuickCycle(RequestResponseCycle):
         """
         Wait for a part of the body.
         """
-        if not self._is_cut:
-            message = await super().receive()
+        message: Any = None if self._is_cut else await super().receive()
         return {"type": "http.disconnect"} if self._is_cut else message
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - as starlette; uvicorn's union of all messages says no more

@@ -10,6 +10,7 @@ import orjson
 import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from servicekit.bounded_http import MAX_HEAD_BYTES, BoundedHttpProtocol
 from servicekit.testing import eventually
@@ -57,6 +58,7 @@ async def connected(
     *,
     keep_alive_s: int = 60,
     app: ASGIApp = echo,
+    state: ServerState | None = None,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """
     A bare connection to a server that speaks ``protocol``.
@@ -65,7 +67,7 @@ async def connected(
         app, log_config=None, lifespan="off", timeout_keep_alive=keep_alive_s, http=protocol
     )
     config.load()
-    state = uvicorn.server.ServerState()
+    state = state or ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -307,3 +309,56 @@ async def test_each_request_of_a_client_that_left_is_told() -> None:
         await eventually(lambda: bool(told))
 
     assert told == ["/1"]
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+async def test_an_upgrade_that_is_not_taken_is_ignored(protocol: bytes) -> None:
+    """
+    Who offers another protocol is answered as if they had not, its body and what follows and all.
+    """
+    offer = b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n"
+    seen: list[bytes] = []
+
+    async def note(_scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((await receive())["body"])
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async with connected(app=note) as (reader, writer):
+        for body in (b"first", b"", b"third"):
+            length = b"Content-Length: %d\r\n\r\n" % len(body) if body else b"\r\n"
+            writer.write(HEAD + offer + length + body)
+        for _ in range(3):
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+            assert answer.startswith(b"HTTP/1.1 200")
+
+    assert seen == [b"first", b"", b"third"]
+
+
+async def test_who_was_accepted_a_moment_ago_is_served_before_the_end() -> None:
+    """
+    A stop leaves those who have asked nothing yet the time that their request is on its way.
+    """
+    state = ServerState()
+    async with connected(state=state) as (reader, writer):
+        await eventually(lambda: bool(state.connections))
+        for connection in state.connections:
+            connection.shutdown()
+        writer.write(HEAD + b"\r\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answer
+
+
+async def test_who_asks_nothing_does_not_put_off_the_end() -> None:
+    """
+    A stop waits a moment only for those who have asked nothing.
+    """
+    state = ServerState()
+    async with connected(state=state) as (reader, _):
+        await eventually(lambda: bool(state.connections))
+        for connection in state.connections:
+            connection.shutdown()
+        assert await asyncio.wait_for(reader.read(), 5) == b""
