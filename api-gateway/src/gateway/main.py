@@ -67,11 +67,19 @@ def _catalog(settings: Settings, clients: Clients, outside: Outside) -> Catalog:
     Reads without a token: the backends let everybody read, and a token would make reading
     depend on identity, too (docs/architecture.md).
     """
-    policy = settings.reading_policy
-    inventory = clients.to("inventory", settings.inventory_service_url, policy=policy)
+    at, policy, single = (
+        settings.inventory_service_url,
+        settings.reading_policy,
+        settings.single_policy,
+    )
+    inventory = Inventory(
+        clients.to("inventory", at, policy=policy),
+        lists=clients.to("inventory-lists", at, policy=single),
+        pictures=clients.to("inventory-pictures", at, policy=single),
+    )
     pricing = clients.to("pricing", settings.pricing_service_url, policy=policy)
     return Catalog(
-        Inventory(inventory),
+        inventory,
         Pricing(pricing),
         stale_if_error_s=settings.stale_if_error_seconds,
         max_last_known=settings.last_known_products,

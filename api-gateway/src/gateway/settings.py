@@ -14,6 +14,10 @@ from servicekit.settings import HttpUrl, ServiceName, ServicePort, ServiceSettin
 #: The part of a read's time that one attempt may take: two of them and the pause between fit in,
 #: so that a backend's one slow or lost answer is asked for again and the read still served.
 ATTEMPT_SHARE: Final = 0.4
+#: Searches and pictures cost inventory a call each, and anybody can think of any number of them. So
+#: few are on the wire at once, and when this many wait besides, the next is told at once (503).
+MAX_SINGLE_CALLS: Final = 16
+MAX_SINGLE_WAITING: Final = 64
 
 
 class Settings(ServiceSettings):
@@ -101,3 +105,12 @@ class Settings(ServiceSettings):
         """
         attempt_s = min(self.service_timeout, ATTEMPT_SHARE * self.request_timeout_seconds)
         return replace(self.policy, attempt_timeout_s=attempt_s)
+
+    @property
+    def single_policy(self) -> Policy:
+        """
+        The same for what cannot be asked for in batches: a crowd there keeps nobody from a product.
+        """
+        return replace(
+            self.reading_policy, max_in_flight=MAX_SINGLE_CALLS, max_waiting=MAX_SINGLE_WAITING
+        )

@@ -164,10 +164,14 @@ async def open_breakers(running: RunningCatalog, inventory: str, pricing: str) -
     backends = running.backends
     for upstream, deed in ((backends.inventory, inventory), (backends.pricing, pricing)):
         if deed == "open breaker":
-            upstream.fail_next(500, 500)
+            upstream.fail_always(500)
     if "open breaker" in {inventory, pricing}:
         for number in range(2):
             await running.get(f"/products/other-{number}")
+            # Lists go to inventory by a way, and a breaker, of their own.
+            await running.get("/products", q=f"other {number}")
+        backends.inventory.recover()
+        backends.pricing.recover()
 
 
 async def answered(

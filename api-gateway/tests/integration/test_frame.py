@@ -2,6 +2,7 @@
 What the gateway says of itself: its front page, its description, its health.
 """
 
+from catalog_app import WAYS_TO_INVENTORY
 from gateway_app import client_of, running, settings_for
 
 from gateway.main import create_app
@@ -63,7 +64,7 @@ async def test_health_tells_of_every_backend() -> None:
         health = (await http.get("/health")).json()
 
     assert (health["service"], health["status"]) == ("api-gateway", "healthy")
-    backends = {"identity", "accounts", "inventory", "pricing"}
+    backends = {"identity", "accounts", "pricing", *WAYS_TO_INVENTORY}
     assert health["dependencies"] == dict.fromkeys(backends, "healthy")
     assert {*health["details"]["upstreams"]} == backends
 

@@ -22,6 +22,7 @@ from servicekit.outside import Outside
 from servicekit.testing.clock import FakeClock
 
 AGE_LIMIT_S: Final = 300
+WAYS_TO_INVENTORY: Final = ("inventory", "inventory-lists", "inventory-pictures")
 #: One attempt, so that a fault is met once; and a breaker that opens at the second.
 PLAIN: Final = Policy(max_attempts=1, breaker_threshold=2)
 
@@ -114,7 +115,7 @@ async def running_catalog(
         Bounded, stale_if_error_seconds=AGE_LIMIT_S, last_known_products=max_last_known, **settings
     )
     networks = {
-        "inventory": backends.inventory_network,
+        **dict.fromkeys(WAYS_TO_INVENTORY, backends.inventory_network),
         "pricing": backends.pricing_network,
     }
     app = create_app(chosen, Outside(networks, clock.monotonic, pass_time))

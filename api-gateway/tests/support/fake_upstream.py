@@ -49,6 +49,7 @@ class FakeUpstream:
         self.asked: list[httpx.Request] = []
         self._next: deque[Fault | None] = deque()
         self._always: Fault | None = None
+        self._is_hit: Callable[[httpx.Request], bool] = _is_any
         router = respx.Router(assert_all_called=False, assert_all_mocked=False)
         for path, answer in routes.items():
             router.get(path=path).mock(side_effect=self._guarded(answer))
@@ -76,11 +77,13 @@ class FakeUpstream:
         """
         self._next.extend(faults)
 
-    def fail_always(self, fault: Fault) -> None:
+    def fail_always(
+        self, fault: Fault, *, where: Callable[[httpx.Request], bool] | None = None
+    ) -> None:
         """
-        Every call meets this, until ``recover``.
+        Every call, or every one that ``where`` picks, meets this, until ``recover``.
         """
-        self._always = fault
+        self._always, self._is_hit = fault, where or _is_any
 
     def recover(self) -> None:
         """
@@ -94,7 +97,8 @@ class FakeUpstream:
     ) -> Callable[[httpx.Request], Awaitable[httpx.Response]]:
         async def guarded(request: httpx.Request) -> httpx.Response:
             self.asked.append(request)
-            match self._next.popleft() if self._next else self._always:
+            always = self._always if self._is_hit(request) else None
+            match self._next.popleft() if self._next else always:
                 case None:
                     return answer(request)
                 case Held() as held:
@@ -150,6 +154,10 @@ def wrong_params(request: httpx.Request, known: Sequence[str]) -> list[str]:
     What is asked for and nobody knows: a client of ours has misspelt it.
     """
     return [name for name in request.url.params if name not in known]
+
+
+def _is_any(_request: httpx.Request) -> bool:
+    return True
 
 
 def _no_such_address(_request: httpx.Request) -> httpx.Response:

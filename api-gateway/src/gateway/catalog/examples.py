@@ -125,7 +125,7 @@ _NOTHING: Final = NothingKnown(
 _NO_LIST: Final = NothingKnown(
     "the catalog", parts=[("inventory", "CIRCUIT_OPEN")], retry_after_s=42
 )
-_BROKEN: Final = UpstreamFailed("inventory")
+_BROKEN: Final = UpstreamFailed("inventory-pictures")
 _ETAG: Final[OpenApi] = {
     "ETag": {
         "description": "Only of a complete answer: send it back in If-None-Match.",

@@ -49,10 +49,21 @@ class Category(Struct, frozen=True, gc=False):
 class Inventory:
     """
     Reads products. Raises what the client raises, and UpstreamFailed for what cannot be used.
+
+    What cannot be asked for in batches may go by clients of its own, so that neither its crowds nor
+    its failures stand in the way of products; without them, all goes by ``client``.
     """
 
-    def __init__(self, client: ServiceClient) -> None:
+    def __init__(
+        self,
+        client: ServiceClient,
+        *,
+        lists: ServiceClient | None = None,
+        pictures: ServiceClient | None = None,
+    ) -> None:
         self._client = client
+        self._lists = lists or client
+        self._pictures = pictures or client
 
     async def products(self, ids: Sequence[str]) -> dict[str, Product | Exception]:
         """
@@ -74,7 +85,7 @@ class Inventory:
             "sort": search.sort,
             "inStock": search.is_in_stock or None,
         }
-        reply = await self._client.get(PRODUCTS_PATH, params=params)
+        reply = await self._lists.get(PRODUCTS_PATH, params=params)
         page = read(_PAGE, reply)
         _check_page(page, search, reply)
         return page
@@ -83,7 +94,7 @@ class Inventory:
         """
         Every category, and how many products are in it.
         """
-        reply = await self._client.get(CATEGORIES_PATH)
+        reply = await self._lists.get(CATEGORIES_PATH)
         items = read(_CATEGORIES, reply).items
         if len({item.name for item in items}) != len(items):
             raise distrusted(reply, "a category is told twice")
@@ -94,7 +105,7 @@ class Inventory:
         The picture that inventory draws of a product, as SVG; None if there is none.
         """
         try:
-            reply = await self._client.get(f"/pictures/{segment(product_id)}.svg")
+            reply = await self._pictures.get(f"/pictures/{segment(product_id)}.svg")
         except UpstreamRefused as refusal:
             if refusal.upstream_status == 404:
                 return None
