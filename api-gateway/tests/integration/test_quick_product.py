@@ -29,6 +29,7 @@ IDS: Final = frozenset({"x-correlation-id", "x-trace-id"})
 SHORT: Final = {DEADLINE_HEADER: "300"}
 
 Told = tuple[int, dict[str, str], Any]
+Headers = Mapping[str, str] | list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Ways:
             await running.get("/products/A-1")
             running.clock.advance(12)
 
-    async def told(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[Told, Told]:
+    async def told(self, method: str, path: str, headers: Headers) -> tuple[Told, Told]:
         """
         What each way answers, without what differs between any two answers.
         """
@@ -255,6 +256,32 @@ async def test_a_known_answer_is_not_sent_again(ways: Ways) -> None:
         lean, ordinary = await ways.told("GET", f"{PATH}/A-1", {"If-None-Match": known})
         assert lean == ordinary
         assert (lean[0], lean[2]) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (['"other"', "{tag}"], 304),
+        (["{tag}", '"other"'], 304),
+        (["*", "*"], 304),
+        (['"other", *'], 304),
+        (['"other"', '"third"'], 200),
+        ([""], 200),
+    ],
+)
+async def test_a_header_in_several_lines_is_read_alike(
+    ways: Ways, lines: list[str], status: int
+) -> None:
+    """
+    All lines of ``If-None-Match`` count, by both ways.
+    """
+    etag = (await ways.lean.get(f"{PATH}/A-1")).headers["ETag"]
+    headers = [("If-None-Match", line.format(tag=etag)) for line in lines]
+
+    lean, ordinary = await ways.told("GET", f"{PATH}/A-1", headers)
+
+    assert lean == ordinary
+    assert lean[0] == status
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,12 @@ def quick_product(catalog: Catalog) -> Quick:
     async def answer(product_id: str, scope: Scope) -> Finished | None:
         if not _IS_ID(product_id):
             return None
-        known = None
+        known = []
         for name, value in scope["headers"]:
             if name == _EXPLAIN:
                 return None
             if name == _IF_NONE_MATCH:
-                known = value if known is None else known + b"," + value
+                known.append(value.decode("latin-1"))
         view = await catalog.one(product_id)
         body = wire.product_json(view)
         length = (b"content-length", b"%d" % len(body))
@@ -46,7 +46,7 @@ def quick_product(catalog: Catalog) -> Quick:
             return Finished(200, [length, _TYPE, _KEEP_NOT], body)
         etag = etag_of(body)
         tag = (b"etag", etag.encode())
-        if known is not None and is_known(known.decode("latin-1"), etag):
+        if known and is_known(known, etag):
             return Finished(304, [tag, _ASK_AGAIN], b"")
         return Finished(200, [length, _TYPE, tag, _ASK_AGAIN], body)
 

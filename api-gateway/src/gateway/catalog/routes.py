@@ -52,7 +52,10 @@ SearchText = Annotated[
 ]
 InStock = Annotated[bool, Query(alias="inStock", description="Only what can be ordered now")]
 IfNoneMatch = Annotated[
-    str | None, Header(description="Tags of answers that you have: one of them is 304")
+    list[str] | None,
+    Header(description="Tags of answers that you have: one of them is 304"),
+    # The header may stand several times, and each line is a list of tags.
+    WithJsonSchema({"type": "string"}),
 ]
 Explain = Annotated[
     str | None,
@@ -90,7 +93,7 @@ def pictures_router(catalog: Catalog) -> APIRouter:
         drawn = await catalog.picture(product_id)
         etag = etag_of(drawn)
         headers = {"ETag": etag, **_PICTURE_HEADERS}
-        if if_none_match is not None and is_known(if_none_match, etag):
+        if if_none_match and is_known(if_none_match, etag):
             return Response(status_code=304, headers=headers)
         return Response(drawn, media_type=PICTURE_TYPE, headers=headers)
 
@@ -189,7 +192,7 @@ def _explained(body: bytes, explanation: Explanation, lacks: Sequence[Sequence[L
     return Response(explained, headers=_KEEP_NOT, media_type=_JSON)
 
 
-def _answer(body: bytes, if_none_match: str | None, *, is_complete: bool) -> Response:
+def _answer(body: bytes, if_none_match: Sequence[str] | None, *, is_complete: bool) -> Response:
     """
     What is not complete may be so a moment later: nobody keeps it.
     """
@@ -197,6 +200,6 @@ def _answer(body: bytes, if_none_match: str | None, *, is_complete: bool) -> Res
         return Response(body, headers=_KEEP_NOT, media_type=_JSON)
     etag = etag_of(body)
     headers = {"ETag": etag, "Cache-Control": _ASK_AGAIN}
-    if if_none_match is not None and is_known(if_none_match, etag):
+    if if_none_match and is_known(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=_JSON)
