@@ -31,6 +31,9 @@ BROKEN_PRODUCTS: dict[str, dict[str, object]] = {
     "a number for a moment": {"updatedAt": 1_767_268_800},
     "an address that is run": {"imageUrl": "javascript:alert(1)"},
     "an address of its own": {"imageUrl": "data:text/html,x"},
+    "an address of another's": {"imageUrl": "//evil.example/x"},
+    "the same, with a backslash": {"imageUrl": "/\\evil.example/x"},
+    "the same, around a tab": {"imageUrl": "/\t/evil.example/x"},
 }
 BROKEN_PRICES: dict[str, dict[str, object]] = {
     "a float": {"basePrice": 19.99},
