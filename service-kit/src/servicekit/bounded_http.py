@@ -153,7 +153,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """
         The server stops: end when what is being asked is answered.
         """
-        if self.cycle is None or self._is_in_head:
+        if self._is_in_head or self._newest() is None:
             # A request may be on its way to who was accepted a moment ago.
             self._is_leaving = True
             self.loop.call_later(LAST_WORD_S, super().shutdown)
@@ -259,10 +259,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _is_busy(self) -> bool:
-        # Answers are given in order, so the newest tells of all. Uvicorn declares it without its
-        # None before the first request.
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return cycle is not None and not cycle.response_complete
+        # Answers are given in order, so the newest tells of all.
+        newest = self._newest()
+        return newest is not None and not newest.response_complete
+
+    def _newest(self) -> RequestResponseCycle | None:
+        # Uvicorn declares it without its None before the first request.
+        return cast("RequestResponseCycle | None", self.cycle)
 
 
 def _refusal(status: int, message: str) -> bytes:

@@ -7,6 +7,7 @@ waits for requests in progress, and leaves. A second signal skips the delay,
 a third one does not wait for requests either.
 """
 
+import asyncio
 import errno
 import gc
 import logging
@@ -20,6 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from servicekit.accepting import Acceptor
 from servicekit.bounded_http import BoundedHttpProtocol
 from servicekit.lifecycle import Lifecycle
 from servicekit.settings import ServiceSettings, SettingsError
@@ -48,15 +50,33 @@ class DrainingServer(uvicorn.Server):
         self._drain_delay_s = drain_delay_s
         self._stop_at: float | None = None
         self._is_told = False
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """
         Start the application, and keep what that has made out of the garbage collector's sight.
         """
-        await super().startup(sockets)
+        # None to accept on: uvicorn's own way would be uvloop's.
+        await super().startup([])
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
+        for listener in sockets or ():
+            listener.listen(self.config.backlog)
+            self._acceptors.append(Acceptor(listener, self._protocol))
+
+    def _protocol(self) -> asyncio.Protocol:
+        return BoundedHttpProtocol(self.config, self.server_state, self.lifespan.state)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """
+        Stop accepting, and wait for whoever is being served.
+        """
+        for acceptor in self._acceptors:
+            acceptor.close()
+            # Who is accepted is known to uvicorn before it tells all that it stops.
+            await acceptor.wait_closed()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """
