@@ -2,8 +2,13 @@
 What clients may keep of an answer, and what the catalog keeps for when it cannot read.
 """
 
+import asyncio
+
 import pytest
 from catalog_app import AGE_LIMIT_S, running_catalog, three_products
+from fake_backends import Held
+
+from servicekit.testing import eventually
 
 
 @pytest.mark.parametrize("path", ["/products/A-1", "/products?category=food", "/categories"])
@@ -88,6 +93,28 @@ async def test_a_removed_product_is_forgotten() -> None:
         down = await running.get("/products/A-1")
 
     assert (removed.status_code, down.status_code) == (404, 503)
+
+
+async def test_a_removed_product_does_not_come_back_by_an_answer_that_was_slow() -> None:
+    """
+    An answer from before the removal that arrives after it is for its own caller, and not kept.
+    """
+    async with running_catalog(three_products()) as running:
+        inventory = running.backends.inventory
+        before = inventory.products.pop("A-1")
+        inventory.fail_next(held := Held())
+        slow = asyncio.create_task(running.get("/products/A-1"))
+        await eventually(lambda: inventory.calls == 1)
+        running.clock.advance(1)
+        removed = await running.get("/products/A-1")
+        inventory.products["A-1"] = before
+        held.release()
+        late = await slow
+        inventory.fail_always(500)
+        running.backends.pricing.fail_always(500)
+        down = await running.get("/products/A-1")
+
+    assert (removed.status_code, late.status_code, down.status_code) == (404, 200, 503)
 
 
 async def test_a_withdrawn_price_is_forgotten() -> None:

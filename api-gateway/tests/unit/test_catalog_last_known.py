@@ -123,7 +123,7 @@ def test_it_keeps_what_was_read_last(
         for key in dict.fromkeys(keys):
             model = [entry for entry in model if entry[0] != key]
             if deed == "forget":
-                known.forget(key)
+                known.forget(key, read_at=clock.monotonic())
             else:
                 model.append((key, number, clock.monotonic()))
         if deed == "remember":
@@ -134,3 +134,51 @@ def test_it_keeps_what_was_read_last(
     young = {key: value for key, value, at in model if clock.monotonic() - at < 10}
     told = {key: found.value for key in "abcdef" if (found := known.recall(key))}
     assert told == young
+
+
+def test_an_old_reading_that_comes_late_brings_nothing_back(clock: FakeClock) -> None:
+    """
+    What was read to be gone stays so, until it is read again after that.
+    """
+    known = LastKnown[str, int](10, 300, clock.monotonic)
+    sent_first = clock.monotonic()
+    clock.advance(1)
+    known.forget("a", read_at=clock.monotonic())
+
+    known.remember({"a": 1}, read_at=sent_first)
+    before = known.recall("a")
+    known.remember({"a": 2}, read_at=clock.monotonic())
+
+    assert before is None
+    assert known.recall("a") == Recalled(2, 0)
+
+
+@given(
+    max_entries=st.sampled_from([1, 2, 100]),
+    readings=st.lists(st.tuples(KEYS, st.integers(0, 9), st.booleans()), max_size=40),
+)
+def test_readings_may_come_in_any_order(
+    max_entries: int, readings: list[tuple[str, int, bool]]
+) -> None:
+    """
+    Whatever comes late, nothing is told that was gone later; with room, the last reading is told.
+    """
+    known = LastKnown[str, int](max_entries, 100, lambda: 10)
+    last: dict[str, tuple[int, int | None]] = {}
+    gone_at = dict.fromkeys("abcdef", -1)
+
+    for number, (key, read_at, is_there) in enumerate(readings):
+        if is_there:
+            known.remember({key: number}, read_at=read_at)
+        else:
+            known.forget(key, read_at=read_at)
+        if read_at >= last.get(key, (-1, None))[0]:
+            last[key] = (read_at, number if is_there else None)
+        for one, found in ((one, known.recall(one)) for one in "abcdef"):
+            before = readings[: number + 1]
+            gone_at[one] = max(
+                [at for name, at, there in before if name == one and not there] or [-1]
+            )
+            assert found is None or 10 - found.age_s >= gone_at[one]
+            if max_entries == 100:
+                assert (found.value if found else None) == last.get(one, (-1, None))[1]

@@ -18,7 +18,8 @@ V = TypeVar("V")
 
 class LastKnown(Generic[K, V]):
     """
-    At most ``max_entries`` values, each told for less than ``max_age_s`` seconds. Every step is O(1).
+    At most ``max_entries`` values, each told for less than ``max_age_s`` seconds. A step takes as long
+    as what it is given is.
     """
 
     def __init__(
@@ -29,6 +30,10 @@ class LastKnown(Generic[K, V]):
         self._now = now
         #: In the order in which they were read.
         self._entries: dict[K, tuple[float, V]] = {}
+        #: When it was read that there is none, so that an older reading which comes late is no news.
+        self._gone: dict[K, float] = {}
+        #: The latest of such moments that there was no room for: nothing older is news of any key.
+        self._gone_before = float("-inf")
 
     def __len__(self) -> int:
         """
@@ -45,17 +50,25 @@ class LastKnown(Generic[K, V]):
             if isinstance(value, Exception):
                 continue
             before = entries.pop(key, None)
-            entries[key] = (
-                before if before is not None and before[0] > read_at else (read_at, value)
-            )
+            is_news = read_at >= self._gone.get(key, self._gone_before)
+            if is_news and (before is None or before[0] <= read_at):
+                entries[key] = (read_at, value)
+            elif before is not None:
+                entries[key] = before
         while len(entries) > self._max_entries:
             del entries[next(iter(entries))]
 
-    def forget(self, key: K) -> None:
+    def forget(self, key: K, *, read_at: float) -> None:
         """
-        It is known that there is no such thing any more.
+        It was asked for at ``read_at``, and there was no such thing: nothing older is told again.
         """
-        self._entries.pop(key, None)
+        entry = self._entries.get(key)
+        if entry is not None and entry[0] <= read_at:
+            del self._entries[key]
+        gone = self._gone
+        gone[key] = max(read_at, gone.pop(key, read_at))
+        if len(gone) > self._max_entries:
+            self._gone_before = max(self._gone_before, gone.pop(next(iter(gone))))
 
     def recall(self, key: K) -> Recalled[V] | None:
         """

@@ -3,7 +3,7 @@ The lookups that concurrent requests share, and what is kept of what they read.
 
 Only what does not depend on who asks goes through here: the words, stock and prices that everybody
 is shown. A call goes out in an empty context, so it carries nothing of any of its callers but the
-correlation id of the first.
+correlation id of the first and the latest deadline.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,7 @@ class Loaders:
         self._now = now
         self.last_products: LastKnown[str, Product] = LastKnown(max_last_known, max_age_s, now)
         self.last_prices: LastKnown[str, Price] = LastKnown(max_last_known, max_age_s, now)
-        max_pages = max_last_known // _PRODUCTS_OF_A_PAGE
+        max_pages = max(1, max_last_known // _PRODUCTS_OF_A_PAGE)
         self.last_pages: LastKnown[Search, ProductPage] = LastKnown(max_pages, max_age_s, now)
         self.last_categories: LastKnown[None, CategoryCounts] = LastKnown(1, max_age_s, now)
         self.products: Batcher[str, Product] = Batcher(
@@ -84,18 +84,19 @@ class Loaders:
         await self.categories.aclose()
         await self.pictures.aclose()
 
-    def forget(self, product_id: str) -> None:
+    def forget_price(self, product_id: str) -> None:
         """
-        There is no such product any more: nothing of it is told again.
+        There is no such product any more: no price that was asked for until now is told again.
         """
-        self.last_products.forget(product_id)
-        self.last_prices.forget(product_id)
+        self.last_prices.forget(product_id, read_at=self._now())
 
     async def _fetch_products(self, ids: Sequence[str]) -> dict[str, Product | Exception]:
         asked_at = self._now()
         with _noted():
             found = await self._inventory.products(ids)
         self.last_products.remember(found, read_at=asked_at)
+        for missing in set(ids) - found.keys():
+            self.last_products.forget(missing, read_at=asked_at)
         return found
 
     async def _fetch_prices(self, ids: Sequence[str]) -> dict[str, Price | Exception]:
@@ -103,6 +104,8 @@ class Loaders:
         with _noted():
             found = await self._pricing.prices(ids)
         self.last_prices.remember(found, read_at=asked_at)
+        for missing in set(ids) - found.keys():
+            self.last_prices.forget(missing, read_at=asked_at)
         return found
 
     async def _fetch_page(self, search: Search) -> ProductPage:

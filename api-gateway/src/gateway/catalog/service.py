@@ -191,7 +191,7 @@ class Catalog:
         if not isinstance(answer, Exception):
             return answer
         if isinstance(answer, NoAnswer):
-            self.loaders.forget(product_id)
+            self.loaders.forget_price(product_id)
             return None
         last = self.loaders.last_products.recall(product_id)
         return Unavailable.because_of(_foreseen(answer), last)
@@ -200,7 +200,6 @@ class Catalog:
         if not isinstance(answer, Exception):
             return answer
         if isinstance(answer, NoAnswer):
-            self.loaders.last_prices.forget(product_id)
             return None
         last = self.loaders.last_prices.recall(product_id)
         return Unavailable.because_of(_foreseen(answer), last)
