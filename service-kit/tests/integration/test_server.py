@@ -180,6 +180,24 @@ async def test_a_body_beyond_the_bound_is_refused(*, is_told: bool) -> None:
     assert answer.headers["Connection"] == "close"
 
 
+async def test_a_body_that_will_be_refused_is_not_asked_for() -> None:
+    """
+    Who asks whether to send a body that is too long is refused at once, and not told to go on.
+    """
+    async with sample(MAX_BODY_BYTES="20000") as (process, _):
+        port = int(process.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /orders HTTP/1.1\r\nHost: sample\r\nContent-Length: 20001\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer.lower()
+
+
 async def test_a_body_without_end_is_not_read_to_the_end() -> None:
     """
     Whoever goes on sending regardless is cut off, and the service goes on.

@@ -40,7 +40,8 @@ class BodyLimitMiddleware:
 
     async def _serve_within(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
         if length > self._max_body_bytes:
-            await _discard(receive)
+            if not _waits_for_leave(scope):
+                await _discard(receive)
             raise BodyTooLarge(max_body_bytes=self._max_body_bytes)
         received_bytes = 0
         is_answering = False
@@ -78,6 +79,15 @@ async def _discard(receive: Receive) -> None:
                     return
     except TimeoutError:
         return
+
+
+def _waits_for_leave(scope: Scope) -> bool:
+    """
+    Whether the client sends its body only when told to; reading would tell it so.
+    """
+    return (b"expect", b"100-continue") in (
+        (name, value.lower()) for name, value in scope["headers"] if name == b"expect"
+    )
 
 
 def _told_length(scope: Scope) -> int:
