@@ -230,6 +230,23 @@ async def test_the_lookups_are_counted() -> None:
     assert 'catalog_lacks_total{part="pricing",reason="NOT_FOUND",stale="false"} 2.0' in text
 
 
+async def test_what_a_product_lacks_is_counted_also_where_nothing_is_left() -> None:
+    """
+    The worst answer, an error, counts like one that lacks a part; a 404 lacks nothing.
+    """
+    async with running_catalog(three_products()) as running:
+        await running.get("/products/X-1")
+        running.backends.inventory.fail_always(500)
+        running.backends.pricing.fail_always(500)
+        await running.get("/products/A-1")
+        lacks = dict(running.catalog.lacks)
+
+    assert lacks == {
+        ("inventory", "UPSTREAM_ERROR", False): 1,
+        ("pricing", "UPSTREAM_ERROR", False): 1,
+    }
+
+
 async def test_a_closed_catalog_says_that_it_is_not_available() -> None:
     """
     What is asked of it while the process ends is 503, and no crash.

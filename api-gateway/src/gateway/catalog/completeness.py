@@ -37,7 +37,7 @@ def view_of(product_id: str, product: ProductFound, price: PriceFound) -> View:
         product_id,
         product.value if isinstance(product, Unavailable) else product,
         price.value if isinstance(price, Unavailable) else price,
-        _lacks(product, price),
+        both_lacks(product, price),
     )
     if view.product is None and view.price is None:
         raise nothing_known("the product", {"inventory": product, "pricing": price})
@@ -53,7 +53,7 @@ def checked(product_id: str, product: ProductFound, price: PriceFound) -> Checke
     except NotFound:
         return Checked(product_id, "missing")
     except (NothingKnown, DeadlineExceeded):
-        return Checked(product_id, "failed", failed_for=_lacks(product, price))
+        return Checked(product_id, "failed", failed_for=both_lacks(product, price))
 
 
 def lack_of(part: Part, found: object) -> Lack | None:
@@ -82,6 +82,9 @@ def nothing_known(what: str, parts: Mapping[Part, object]) -> StorefrontError:
     )
 
 
-def _lacks(product: ProductFound, price: PriceFound) -> tuple[Lack, ...]:
+def both_lacks(product: ProductFound, price: PriceFound) -> tuple[Lack, ...]:
+    """
+    What of both parts was not read now.
+    """
     both = (lack_of("inventory", product), lack_of("pricing", price))
     return tuple(lack for lack in both if lack is not None)

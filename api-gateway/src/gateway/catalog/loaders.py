@@ -6,9 +6,9 @@ is shown. A call goes out in an empty context, so it carries nothing of any of i
 correlation id of the first and the latest deadline.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.catalog.lanes import Lanes
 from gateway.catalog.last_known import LastKnown
@@ -17,6 +17,8 @@ from gateway.upstreams.models import Price, Product, ProductPage
 from gateway.upstreams.pricing import Pricing
 from servicekit.batching import Batcher, note
 from servicekit.http import recorded
+
+V = TypeVar("V")
 
 CategoryCounts = Sequence[tuple[str, int]]
 
@@ -54,22 +56,8 @@ class Loaders:
         max_pages = max(1, max_last_known // _PRODUCTS_OF_A_PAGE)
         self.last_pages: LastKnown[Search, ProductPage] = LastKnown(max_pages, max_age_s, now)
         self.last_categories: LastKnown[None, CategoryCounts] = LastKnown(1, max_age_s, now)
-        self.products: Batcher[str, Product] = Batcher(
-            self._fetch_products,
-            max_size=MAX_BATCH,
-            max_in_flight=MAX_IN_FLIGHT,
-            patience_s=PATIENCE_S,
-            linger_s=LINGER_S,
-            name="the inventory lookup",
-        )
-        self.prices: Batcher[str, Price] = Batcher(
-            self._fetch_prices,
-            max_size=MAX_BATCH,
-            max_in_flight=MAX_IN_FLIGHT,
-            patience_s=PATIENCE_S,
-            linger_s=LINGER_S,
-            name="the price lookup",
-        )
+        self.products = _batcher(self._fetch_products, name="the inventory lookup")
+        self.prices = _batcher(self._fetch_prices, name="the price lookup")
         self.pages = Lanes(self._fetch_page, name="the inventory lookup")
         self.categories = Lanes(self._fetch_categories, name="the inventory lookup")
         self.pictures = Lanes(inventory.picture, name="the inventory lookup")
@@ -122,6 +110,19 @@ class Loaders:
             found = await self._inventory.categories()
         self.last_categories.remember({None: found}, read_at=asked_at)
         return found
+
+
+def _batcher(
+    fetch: Callable[[Sequence[str]], Awaitable[dict[str, V | Exception]]], *, name: str
+) -> Batcher[str, V]:
+    return Batcher(
+        fetch,
+        max_size=MAX_BATCH,
+        max_in_flight=MAX_IN_FLIGHT,
+        patience_s=PATIENCE_S,
+        linger_s=LINGER_S,
+        name=name,
+    )
 
 
 @contextmanager

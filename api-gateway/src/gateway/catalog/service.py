@@ -14,11 +14,13 @@ from typing import Final, TypeVar
 from gateway.catalog.completeness import (
     PriceFound,
     ProductFound,
+    both_lacks,
     checked,
     lack_of,
     nothing_known,
     view_of,
 )
+from gateway.catalog.errors import NothingKnown
 from gateway.catalog.explanation import Explanation
 from gateway.catalog.lanes import Lanes
 from gateway.catalog.last_known import LastKnown
@@ -29,7 +31,7 @@ from gateway.upstreams.models import Price, Product, ProductPage
 from gateway.upstreams.pricing import Pricing
 from servicekit import deadline
 from servicekit.batching import BatcherClosed, NoAnswer
-from servicekit.errors import NotFound, ServiceUnavailable, StorefrontError
+from servicekit.errors import DeadlineExceeded, NotFound, ServiceUnavailable, StorefrontError
 from servicekit.lookups import Wait
 
 K = TypeVar("K", bound=Hashable)
@@ -86,11 +88,13 @@ class Catalog:
         if explanation is not None:
             explanation.note("inventory", [product])
             explanation.note("pricing", [price])
-        view = view_of(
-            product_id,
-            self._product(product_id, product.answer(wait)),
-            self._price(product_id, price.answer(wait)),
-        )
+        product_found = self._product(product_id, product.answer(wait))
+        price_found = self._price(product_id, price.answer(wait))
+        try:
+            view = view_of(product_id, product_found, price_found)
+        except (NothingKnown, DeadlineExceeded):
+            self._count(both_lacks(product_found, price_found))
+            raise
         self._count(view.lacks)
         return view
 
