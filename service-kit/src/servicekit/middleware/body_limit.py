@@ -11,6 +11,7 @@ client that is still sending gets to read its answer and not a reset connection.
 import asyncio
 from collections.abc import Awaitable
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import BodyTooLarge, MalformedRequest
@@ -40,8 +41,7 @@ class BodyLimitMiddleware:
 
     async def _serve_within(self, length: int, scope: Scope, receive: Receive, send: Send) -> None:
         if length > self._max_body_bytes:
-            if not _waits_for_leave(scope):
-                await _discard(receive)
+            await _discard_unasked(scope, receive)
             raise BodyTooLarge(max_body_bytes=self._max_body_bytes)
         received_bytes = 0
         is_answering = False
@@ -62,10 +62,19 @@ class BodyLimitMiddleware:
                 await send(message)
 
         too_large = BodyTooLarge(max_body_bytes=self._max_body_bytes)
-        await self._app(scope, receive_within, send_unless_too_large)
+        try:
+            await self._app(scope, receive_within, send_unless_too_large)
+        except ClientDisconnect:
+            raise MalformedRequest("The body was not there to its end.") from None
         if received_bytes > self._max_body_bytes and not is_answering:
             await _discard(receive)
             raise too_large
+
+
+async def _discard_unasked(scope: Scope, receive: Receive) -> None:
+    asks = any(name == b"expect" for name, _ in scope["headers"])
+    if not asks:  # else the client sends its body only when told to, and reading tells it so
+        await _discard(receive)
 
 
 async def _discard(receive: Receive) -> None:
@@ -79,15 +88,6 @@ async def _discard(receive: Receive) -> None:
                     return
     except TimeoutError:
         return
-
-
-def _waits_for_leave(scope: Scope) -> bool:
-    """
-    Whether the client sends its body only when told to; reading would tell it so.
-    """
-    return (b"expect", b"100-continue") in (
-        (name, value.lower()) for name, value in scope["headers"] if name == b"expect"
-    )
 
 
 def _told_length(scope: Scope) -> int:
