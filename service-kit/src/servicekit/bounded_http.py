@@ -122,10 +122,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
         self._is_in_body = True
-        # Uvicorn makes it and offers no way to choose its class; this one adds nothing to its state.
-        self.cycle.__class__ = QuickCycle
-        if self._is_leaving:
-            self.cycle.keep_alive = False
+        # None for a websocket, where those are installed.
+        if (cycle := self._newest()) is not None:
+            # Uvicorn makes it and offers no way to choose its class; this one adds no state to it.
+            cycle.__class__ = QuickCycle
+            if self._is_leaving:
+                cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """
