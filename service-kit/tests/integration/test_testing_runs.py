@@ -67,6 +67,14 @@ def test_neither(sqlite_url, free_port): ...
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
+#: A shell lets what it starts in the background ignore Ctrl-C, and who is started by that as well.
+PYTEST = (
+    "import signal, sys, pytest;"
+    "signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "sys.exit(pytest.main())"
+)
+
+
 class Inner:
     """
     A pytest run in a folder of its own.
@@ -94,7 +102,7 @@ class Inner:
             if not name.startswith(("PYTEST_", "COV_", "CI"))
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", *arguments],
+            [sys.executable, "-c", PYTEST, "-p", "no:cacheprovider", "-v", *arguments],
             cwd=self._folder,
             env={**environment, **ALONE, "NOTES": str(self.notes), **env},
             stdout=subprocess.PIPE,
