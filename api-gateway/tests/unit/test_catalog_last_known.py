@@ -2,7 +2,7 @@
 What is kept of what was read, against a model that keeps everything.
 """
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.catalog.last_known import LastKnown
@@ -153,6 +153,10 @@ def test_an_old_reading_that_comes_late_brings_nothing_back(clock: FakeClock) ->
     assert known.recall("a") == Recalled(2, 0)
 
 
+@example(
+    max_entries=1,
+    readings=[("a", 1, False), ("b", 0, False), ("a", 0, False), ("a", 0, True)],
+)
 @given(
     max_entries=st.sampled_from([1, 2, 100]),
     readings=st.lists(st.tuples(KEYS, st.integers(0, 9), st.booleans()), max_size=40),

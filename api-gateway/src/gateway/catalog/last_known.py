@@ -66,7 +66,8 @@ class LastKnown(Generic[K, V]):
         if entry is not None and entry[0] <= read_at:
             del self._entries[key]
         gone = self._gone
-        gone[key] = max(read_at, gone.pop(key, read_at))
+        # A key without a trace may have had one that there was no room for.
+        gone[key] = max(read_at, gone.pop(key, self._gone_before))
         if len(gone) > self._max_entries:
             self._gone_before = max(self._gone_before, gone.pop(next(iter(gone))))
 
