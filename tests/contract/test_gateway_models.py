@@ -8,10 +8,9 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from gateway.upstreams import inventory as reading_inventory
 from gateway.upstreams import pricing as reading_pricing
 from gateway.upstreams.inventory import Category
-from gateway.upstreams.models import Price, Product, ProductPage
+from gateway.upstreams.models import PRODUCT_ID, Price, Product, ProductPage
 from inventory.main import create_app as inventory_service
 from inventory.product_ids import ID_PATTERN
 from inventory.products.schemas import Name, Text
@@ -101,7 +100,7 @@ def test_ids_have_one_form() -> None:
     """
     What inventory calls a product the gateway takes for an id, and nothing else.
     """
-    assert f"^{reading_inventory._ID_PATTERN}$" == ID_PATTERN
+    assert f"^{PRODUCT_ID}$" == ID_PATTERN
 
 
 def test_addresses_of_pricing_are_no_products() -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import WithJsonSchema
 
 from gateway.catalog import examples, wire
+from gateway.catalog.answers import finished, passing
 from gateway.catalog.etags import etag_of, is_known
 from gateway.catalog.explanation import Explanation, explaining_errors, explanation_asked
 from gateway.catalog.models import Lack
@@ -26,14 +27,10 @@ from gateway.catalog.schemas import (
 from gateway.catalog.service import Catalog
 from gateway.upstreams.inventory import PICTURE_TYPE, Search
 from servicekit.auth import PUBLIC, requires
-from servicekit.lean import lean
+from servicekit.lean import Finished, lean
 from servicekit.schemas import PageNumber
 from servicekit.text import PlainText
 
-_JSON: Final = "application/json"
-#: May be kept, and must be asked about each time: nothing is shown that is older than its request.
-_ASK_AGAIN: Final = "no-cache"
-_KEEP_NOT: Final = {"Cache-Control": "no-store"}
 #: A picture changes with its product's name, which is seldom. It is looked at and never run, also
 #: when it is opened by itself: whatever a service behind this one may have been made to send.
 _PICTURE_HEADERS: Final = {
@@ -171,7 +168,7 @@ def _add_bulk(router: APIRouter, catalog: Catalog) -> None:
         answer = wire.checked_json(lines)
         if explanation is not None:
             return _explained(answer, explanation, [line.lacks for line in lines])
-        return Response(answer, headers=_KEEP_NOT, media_type=_JSON)
+        return _response(passing(answer))
 
 
 def _add_categories(router: APIRouter, catalog: Catalog) -> None:
@@ -188,18 +185,14 @@ def _add_categories(router: APIRouter, catalog: Catalog) -> None:
 
 
 def _explained(body: bytes, explanation: Explanation, lacks: Sequence[Sequence[Lack]]) -> Response:
-    explained = wire.explained_json(body, explanation.told(lacks))
-    return Response(explained, headers=_KEEP_NOT, media_type=_JSON)
+    return _response(passing(wire.explained_json(body, explanation.told(lacks))))
 
 
 def _answer(body: bytes, if_none_match: Sequence[str] | None, *, is_complete: bool) -> Response:
-    """
-    What is not complete may be so a moment later: nobody keeps it.
-    """
-    if not is_complete:
-        return Response(body, headers=_KEEP_NOT, media_type=_JSON)
-    etag = etag_of(body)
-    headers = {"ETag": etag, "Cache-Control": _ASK_AGAIN}
-    if if_none_match and is_known(if_none_match, etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=_JSON)
+    return _response(finished(body, if_none_match or ()) if is_complete else passing(body))
+
+
+def _response(answer: Finished) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = answer.headers
+    return response

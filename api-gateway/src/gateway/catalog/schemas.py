@@ -9,9 +9,10 @@ from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from gateway.catalog.models import Part, Reason, Status
+from gateway.upstreams.models import PRODUCT_ID
 from servicekit.schemas import AnswerModel, PageOf, RequestModel
 
-ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+ID_PATTERN: Final = f"^{PRODUCT_ID}$"
 MAX_CHECKED: Final = 200
 
 Sort = Literal["id", "-id", "name", "-name", "available", "-available", "updatedAt", "-updatedAt"]

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct, json
 
-from gateway.upstreams.models import Count, Product, ProductPage, Text
+from gateway.upstreams.models import Count, Product, ProductPage, Text, is_product_id
 from gateway.upstreams.reading import Items, KeyedItems, content_of, distrusted, joined, read
 from servicekit.errors import UpstreamRefused
 from servicekit.http import Reply, ServiceClient, segment
@@ -18,8 +18,6 @@ PRODUCTS_PATH: Final = "/api/v1/products"
 CATEGORIES_PATH: Final = "/api/v1/categories"
 PICTURE_TYPE: Final = "image/svg+xml"
 
-_ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_IS_ID: Final = re.compile(_ID_PATTERN).fullmatch
 #: Not ``//evil/x``, an address of another's; browsers read a backslash as a slash, and skip these blanks.
 _IS_WEB: Final = re.compile(r"/(?![/\\\t\n\r])|https?://").match
 
@@ -136,7 +134,7 @@ def _check_page(page: ProductPage, search: Search, reply: Reply) -> None:
         raise distrusted(reply, "another page than was asked for")
     if search.category is not None and any(one.category != search.category for one in page.items):
         raise distrusted(reply, "a product of another category")
-    if len({*ids}) != len(ids) or not all(map(_IS_ID, ids)):
+    if len({*ids}) != len(ids) or not all(map(is_product_id, ids)):
         raise distrusted(reply, "an id is told twice, or is none")
     if not _are_sound(page.items):
         raise distrusted(reply, "an item contradicts itself")

@@ -6,10 +6,15 @@ it can only check by a call into Python for each field is checked for a whole ba
 client that reads it; what comes out of a client has the forms that are named here.
 """
 
+import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
+
+#: What a product may be called.
+PRODUCT_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+is_product_id = re.compile(PRODUCT_ID).fullmatch
 
 #: Far above what inventory takes. Such a text may be kept as last known, so it must have an end.
 Text = Annotated[str, Meta(max_length=10_000)]
