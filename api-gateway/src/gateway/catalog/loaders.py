@@ -21,6 +21,7 @@ from servicekit.http import recorded
 V = TypeVar("V")
 
 CategoryCounts = Sequence[tuple[str, int]]
+FetchMany = Callable[[Sequence[str]], Awaitable[dict[str, V | Exception]]]
 
 #: What the services take at once.
 MAX_BATCH: Final = 200
@@ -79,21 +80,20 @@ class Loaders:
         self.last_prices.forget(product_id, read_at=self._now())
 
     async def _fetch_products(self, ids: Sequence[str]) -> dict[str, Product | Exception]:
-        asked_at = self._now()
-        with _noted():
-            found = await self._inventory.products(ids)
-        self.last_products.remember(found, read_at=asked_at)
-        for missing in set(ids) - found.keys():
-            self.last_products.forget(missing, read_at=asked_at)
-        return found
+        return await self._fetch_batch(ids, self._inventory.products, self.last_products)
 
     async def _fetch_prices(self, ids: Sequence[str]) -> dict[str, Price | Exception]:
+        return await self._fetch_batch(ids, self._pricing.prices, self.last_prices)
+
+    async def _fetch_batch(
+        self, ids: Sequence[str], fetch: FetchMany[V], last_known: LastKnown[str, V]
+    ) -> dict[str, V | Exception]:
         asked_at = self._now()
         with _noted():
-            found = await self._pricing.prices(ids)
-        self.last_prices.remember(found, read_at=asked_at)
+            found = await fetch(ids)
+        last_known.remember(found, read_at=asked_at)
         for missing in set(ids) - found.keys():
-            self.last_prices.forget(missing, read_at=asked_at)
+            last_known.forget(missing, read_at=asked_at)
         return found
 
     async def _fetch_page(self, search: Search) -> ProductPage:
@@ -112,9 +112,7 @@ class Loaders:
         return found
 
 
-def _batcher(
-    fetch: Callable[[Sequence[str]], Awaitable[dict[str, V | Exception]]], *, name: str
-) -> Batcher[str, V]:
+def _batcher(fetch: FetchMany[V], *, name: str) -> Batcher[str, V]:
     return Batcher(
         fetch,
         max_size=MAX_BATCH,

@@ -192,25 +192,28 @@ class Catalog:
         return found
 
     def _product(self, product_id: str, answer: Product | Exception) -> ProductFound:
-        if not isinstance(answer, Exception):
-            return answer
-        if isinstance(answer, NoAnswer):
+        found = _found(answer, self.loaders.last_products, product_id)
+        if found is None:
             self.loaders.forget_price(product_id)
-            return None
-        last = self.loaders.last_products.recall(product_id)
-        return Unavailable.because_of(_foreseen(answer), last)
+        return found
 
     def _price(self, product_id: str, answer: Price | Exception) -> PriceFound:
-        if not isinstance(answer, Exception):
-            return answer
-        if isinstance(answer, NoAnswer):
-            return None
-        last = self.loaders.last_prices.recall(product_id)
-        return Unavailable.because_of(_foreseen(answer), last)
+        return _found(answer, self.loaders.last_prices, product_id)
 
     def _count(self, lacks: Sequence[Lack]) -> None:
         for lack in lacks:
             self.lacks[lack.part, lack.reason, lack.is_stale] += 1
+
+
+def _found(answer: V | Exception, last_known: LastKnown[K, V], key: K) -> V | Unavailable[V] | None:
+    """
+    What the answer to a lookup says of a part: none, too, is an answer.
+    """
+    if not isinstance(answer, Exception):
+        return answer
+    if isinstance(answer, NoAnswer):
+        return None
+    return Unavailable.because_of(_foreseen(answer), last_known.recall(key))
 
 
 def _time_to_answer() -> float | None:

@@ -12,8 +12,8 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from servicekit.errors import OutcomeUnknown, UpstreamError, UpstreamFailed
-from servicekit.http import Reply, ServiceClient
+from gateway.upstreams.reading import UNREADABLE
+from servicekit.http import Reply, ServiceClient, error_of_garbage
 
 #: By it identity counts failed sign-ins; it believes the gateway (its TRUSTED_PROXIES).
 CLIENT_ADDRESS_HEADER: Final = "X-Forwarded-For"
@@ -90,6 +90,5 @@ def _from(address: str | None) -> dict[str, str]:
 def _read(reply: Reply, kind: type[Answer]) -> Answer:
     try:
         return msgspec.json.decode(reply.content, type=kind)
-    except msgspec.MsgspecError as error:
-        failure: type[UpstreamError] = UpstreamFailed if reply.is_safe else OutcomeUnknown
-        raise failure(reply.upstream) from error
+    except UNREADABLE as error:
+        raise error_of_garbage(reply.upstream, is_safe=reply.is_safe) from error

@@ -19,7 +19,7 @@ from servicekit.http import Reply
 #: What inventory and pricing take in one request.
 MAX_IDS: Final = 200
 #: What msgspec raises. Broken UTF-8 is a ValueError as well; nesting without end is the other.
-_UNREADABLE: Final = (ValueError, RecursionError)
+UNREADABLE: Final = (ValueError, RecursionError)
 _MAX_WHY: Final = 200
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ class KeyedItems(Generic[Item]):
         content = content_of(reply)
         try:
             items = self._many.decode(content).items
-        except _UNREADABLE:
+        except UNREADABLE:
             return self._each(reply, asked)
         if not self._are_sound(items):
             return self._each(reply, asked)
@@ -86,14 +86,14 @@ class KeyedItems(Generic[Item]):
     def _one_of(self, item: Raw, reply: Reply) -> Item | Exception:
         try:
             one = self._one.decode(item)
-        except _UNREADABLE:
+        except UNREADABLE:
             return UpstreamFailed(reply.upstream)
         return one if self._are_sound([one]) else UpstreamFailed(reply.upstream)
 
     def _key_in(self, item: Raw, reply: Reply) -> str:
         try:
             return _STRING.decode(_FIELDS.decode(item)[self._key])
-        except (*_UNREADABLE, KeyError) as error:
+        except (*UNREADABLE, KeyError) as error:
             raise distrusted(reply, "an item without its id") from error
 
 
@@ -112,7 +112,7 @@ def read(decoder: json.Decoder[Answer], reply: Reply) -> Answer:
     """
     try:
         return decoder.decode(content_of(reply))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise distrusted(reply, str(error)) from error
 
 

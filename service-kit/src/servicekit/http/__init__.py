@@ -12,6 +12,7 @@ from servicekit.http.client import ServiceClient, Transport
 from servicekit.http.observer import CallEnded, CallOutcome, Observer, Retry
 from servicekit.http.policy import Policy
 from servicekit.http.reply import Reply
+from servicekit.http.translation import error_of_garbage
 from servicekit.http.watching import recorded
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "State",
     "Transition",
     "Transport",
+    "error_of_garbage",
     "recorded",
     "segment",
 ]
