@@ -138,7 +138,7 @@ def allowed_methods(request: Request) -> list[str]:
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         scope = {**request.scope, "method": method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
-            # HeadMiddleware answers HEAD wherever GET is answered.
+            # HEAD is answered wherever GET is (middleware/head.py).
             allowed |= {"GET", "HEAD"} if method == "GET" else {method}
     return sorted(allowed)
 

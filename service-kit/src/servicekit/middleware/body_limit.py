@@ -34,7 +34,7 @@ class BodyLimitMiddleware:
         """
         Serve one request.
         """
-        if scope["type"] == "http" and (length := _told_length(scope)):
+        if length := _told_length(scope):
             return self._serve_within(length, scope, receive, send)
         # Handed on and not awaited here: a coroutine less for each request.
         return self._app(scope, receive, send)

@@ -19,7 +19,7 @@ from servicekit.middleware.answer import Answer
 from servicekit.middleware.body_limit import BodyLimitMiddleware
 from servicekit.middleware.correlation import Headers, id_headers, ids_of
 from servicekit.middleware.error_boundary import ErrorBoundary
-from servicekit.middleware.head import HeadMiddleware
+from servicekit.middleware.head import serve_head_as_get
 from servicekit.middleware.lifetime import Lifetime
 from servicekit.middleware.request_log import RequestLog
 from servicekit.middleware.told import ENCODING, LENGTH, Told, told_by
@@ -111,7 +111,7 @@ class Way:
         try:
             if scope["method"] == "HEAD":
                 app: ASGIApp = partial(self._answered, answer=answer, told=told)
-                await HeadMiddleware(app)(scope, receive, send_and_note)
+                await serve_head_as_get(app, scope, receive, send_and_note)
             else:
                 await self._answered(scope, receive, send_and_note, answer=answer, told=told)
         finally:
