@@ -4,9 +4,8 @@
 
 import asyncio
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,24 +14,13 @@ from gateway_app import settings_for
 
 from gateway.settings import Settings
 from servicekit.settings import example_env
+from servicekit.testing.programs import run_command
 from servicekit.testing.serving import serve_process
 
 PROGRAM = (sys.executable, "-m", "gateway")
 
 
-def run(command: str, env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """
-    Run a command to its end, in an empty folder.
-    """
-    return subprocess.run(
-        [*PROGRAM, command],
-        env={**os.environ, **env},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+run = partial(run_command, "gateway")
 
 
 async def test_it_serves_without_a_database_and_without_its_backends(tmp_path: Path) -> None:

@@ -4,17 +4,17 @@
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from running_identity import GATEWAY, KEY_SECRET, PASSWORDS
 
+from servicekit.testing.programs import run_command
 from servicekit.testing.serving import serve_process
 
 PROGRAM = (sys.executable, "-m", "identity")
@@ -33,22 +33,7 @@ def environment(database_url: str) -> dict[str, str]:
     }
 
 
-def run(
-    command: str, env: Mapping[str, str], folder: Path, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """
-    Run a command to its end, in an empty folder.
-    """
-    return subprocess.run(
-        [*PROGRAM, command],
-        env={**os.environ, **env},
-        cwd=folder,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+run = partial(run_command, "identity")
 
 
 async def sign_in(http: httpx.AsyncClient, name: str, password: str) -> httpx.Response:

@@ -3,12 +3,10 @@
 """
 
 import asyncio
-import os
 import sqlite3
-import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,24 +14,13 @@ import pytest
 from inventory_app import MERCHANT, SECRET, SERVICE, bearer, environment
 
 from servicekit.testing import eventually
+from servicekit.testing.programs import run_command
 from servicekit.testing.serving import serve_process
 
 PROGRAM = (sys.executable, "-m", "inventory")
 
 
-def run(command: str, env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """
-    Run a command to its end, in an empty folder.
-    """
-    return subprocess.run(
-        [*PROGRAM, command],
-        env={**os.environ, **env},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+run = partial(run_command, "inventory")
 
 
 async def test_a_shop_is_prepared_and_served(database_url: str, tmp_path: Path) -> None:

@@ -3,35 +3,23 @@
 """
 
 import asyncio
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from pricing_app import API, SECRET, environment_for, gateway
 
+from servicekit.testing.programs import run_command
 from servicekit.testing.serving import serve_process
 
 PROGRAM = (sys.executable, "-m", "pricing")
 
 
-def run(command: str, env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """
-    Run a command to its end, in an empty folder.
-    """
-    return subprocess.run(
-        [*PROGRAM, command],
-        env={**os.environ, **env},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+run = partial(run_command, "pricing")
 
 
 async def test_a_database_is_prepared_seeded_and_served(database_url: str, tmp_path: Path) -> None:

@@ -3,12 +3,11 @@ What comes before a body has bounds, in size and in time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import orjson
 import pytest
-import uvicorn
+from bare_connections import bare_connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
@@ -52,31 +51,17 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-@asynccontextmanager
-async def connected(
+def connected(
     protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol,
     *,
     keep_alive_s: int = 60,
     app: ASGIApp = echo,
     state: ServerState | None = None,
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """
     A bare connection to a server that speaks ``protocol``.
     """
-    config = uvicorn.Config(
-        app, log_config=None, lifespan="off", timeout_keep_alive=keep_alive_s, http=protocol
-    )
-    config.load()
-    state = state or ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()
-        server.close()
-        await eventually(lambda: not state.tasks and not state.connections)
+    return bare_connection(app, protocol, keep_alive_s=keep_alive_s, state=state)
 
 
 async def refusal(reader: asyncio.StreamReader) -> tuple[int, str, dict[str, str]]:

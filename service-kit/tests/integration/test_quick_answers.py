@@ -3,17 +3,17 @@ Answers whose heads are put together here are, byte for byte, those that uvicorn
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final, NamedTuple
 
 import pytest
-import uvicorn
+from bare_connections import bare_connection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from servicekit.bounded_http import BoundedHttpProtocol
-from servicekit.testing import eventually
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -66,23 +66,12 @@ def _messages(answer: Answer) -> list[Message]:
     return [head, *bodies]
 
 
-@asynccontextmanager
-async def _connected(
+def _connected(
     application: ASGIApp, protocol: type[HttpToolsProtocol]
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    config = uvicorn.Config(application, log_config=None, lifespan="off", access_log=False)
-    config.load()
-    state = uvicorn.server.ServerState()
+) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    state = ServerState()
     state.default_headers = list(OWN_HEADERS)
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()
-        server.close()
-        await eventually(lambda: not state.tasks and not state.connections)
+    return bare_connection(application, protocol, state=state)
 
 
 async def sent_by(
