@@ -120,6 +120,7 @@ async def test_a_caller_in_a_hurry_shortens_nobodys_time() -> None:
     assert backends.pricing.calls == 1
 
 
+@pytest.mark.leaping_time
 async def test_a_stalled_service_costs_its_part_before_the_deadline() -> None:
     """
     Where pricing hangs, the rest is answered within the caller's time, not refused after it.
