@@ -1,0 +1,355 @@
+"""
+Work in steps over several services, that ends whole or not at all.
+
+::
+
+    MOVE_HOUSE = (
+        Step("rent-van", do=rent_van, undo=give_van_back),
+        Step("find-help", do=find_help, undo=thank_help),
+        Step("sign-lease", do=sign_lease, is_pivot=True),
+    )
+
+A step's ``do`` tells one of three outcomes. *Done*: go on. *Refused*, a no that repeating will not
+change: undo what was done, the last first. *Unknown*, no answer or none that can be used: ask again
+with the same key until it is known, or until the work's time is over, and then undo.
+
+The step that was refused or ran out of time is undone as well, since one of its attempts may still be
+on the wire: an ``undo`` must hold also where nothing was done, and against what comes after it. An undo
+is repeated until it holds, however long that takes. The same goes for a *pivot*, from whose first
+attempt on there is no way back but its refusal; time does not end it. Whatever has been repeated for
+``attention_after_s`` is reported as needing attention, and goes on being repeated.
+
+``carry_out`` runs over a ``Journal`` that records what each step came to. With a durable one
+(``servicekit.durable``) work goes on after a crash where it was, and a step that was in progress is
+done again: both ``do`` and ``undo`` must be idempotent, by keys that depend on nothing but the work.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, Literal, Protocol
+
+import structlog
+from pydantic import JsonValue
+
+from servicekit import deadline
+from servicekit.clock import Now, utc_now
+
+JsonObject = Mapping[str, JsonValue]
+
+#: What one attempt may take where no end of the work's own is nearer; s.
+ATTEMPT_S: Final = 10.0
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 2.0
+_LONGEST_PAUSE_WITHOUT_END_S: Final = 30.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """
+    It has happened; ``facts`` are for the steps that follow and for the end.
+    """
+
+    facts: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """
+    It has not happened, and repeating it will not help.
+    """
+
+    code: str
+    facts: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """
+    It may or may not have happened.
+    """
+
+    why: str
+
+
+Outcome = Done | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """
+    What is to be done, and what came of it so far.
+
+    ``until`` ends the repeating of steps before the pivot; ``done`` holds the facts of steps by name.
+    """
+
+    id: str
+    subject: JsonObject
+    until: datetime | None = None
+    done: Mapping[str, JsonObject] = field(default_factory=dict)
+
+
+Deed = Callable[[Work], Awaitable[Outcome]]
+
+
+async def nothing(_work: Work) -> Outcome:
+    """
+    The undo of a step that leaves nothing behind.
+    """
+    return Done()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One step. Its name is recorded: it must stay the same while work that has passed it is unfinished.
+    """
+
+    name: str
+    do: Deed
+    undo: Deed = nothing
+    is_pivot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    What a step, or the undoing of one, came to, after how many attempts.
+    """
+
+    step: str
+    what: Literal["done", "refused", "unknown", "undone"]
+    at: datetime
+    attempts: int
+    facts: JsonObject
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    How the work ended: *done*; *refused* by a step; or *failed*, out of time. Unless done, all is undone.
+    """
+
+    how: Literal["done", "refused", "failed"]
+    done: Mapping[str, JsonObject]
+    step: str | None = None
+    code: str | None = None
+    facts: JsonObject = field(default_factory=dict)
+
+
+class Witness(Protocol):
+    """
+    Is told what happens while it happens. What it is told twice, after a crash, it tells apart itself.
+    """
+
+    def saw(self, work: Work, entry: Entry) -> None:
+        """
+        A step or an undo has come to its end.
+        """
+
+    def repeating(self, work: Work, step: str, why: str) -> None:
+        """
+        The first attempt had no known outcome: there will be others.
+        """
+
+    async def needs_attention(self, work: Work, step: str, why: str) -> None:
+        """
+        There is still none after a long time.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Saga:
+    """
+    A table of steps by a name, with whoever watches its work and is told its end.
+
+    ``ended`` is repeated until it returns, and is told an end again after a crash.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    ended: Callable[[Work, Ending], Awaitable[None]]
+    witness: Witness
+
+
+class Journal(Protocol):
+    """
+    Remembers what was done, by its place in the order of what is done.
+    """
+
+    async def once(
+        self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
+    ) -> dict[str, JsonValue]:
+        """
+        What ``do`` came to when that was recorded; it is done now if it was not.
+        """
+
+
+#: Waits for so many seconds, or until somebody wants the work of that id to be tried again at once.
+Pause = Callable[[str, float], Awaitable[None]]
+
+
+class Runner:
+    """
+    Carries out work. ``pause`` is how it waits between attempts.
+    """
+
+    def __init__(self, *, pause: Pause, attention_after_s: float, now: Now = utc_now) -> None:
+        self._pause = pause
+        self._attention_after = timedelta(seconds=attention_after_s)
+        self._now = now
+
+    async def carry_out(self, saga: Saga, work: Work, journal: Journal) -> Ending:
+        """
+        Do the steps of ``saga``, or undo them; returns after ``saga.ended`` has been told.
+        """
+        with deadline.at(None):
+            ending = await self._ending(saga, work, journal)
+            await self._tell(saga, work, ending)
+        return ending
+
+    async def _ending(self, saga: Saga, work: Work, journal: Journal) -> Ending:
+        done: dict[str, JsonObject] = {}
+        for place, step in enumerate(saga.steps):
+            so_far = Work(work.id, work.subject, work.until, dict(done))
+            entry = await self._doing(saga, step, so_far, journal)
+            if entry.what == "done":
+                done[step.name] = entry.facts
+                continue
+            for tried in reversed(saga.steps[: place + 1]):
+                await self._undoing(saga, tried, so_far, journal)
+            how: Literal["refused", "failed"] = "refused" if entry.what == "refused" else "failed"
+            return Ending(how, done, step.name, entry.code, entry.facts)
+        return Ending("done", done)
+
+    async def _doing(self, saga: Saga, step: Step, work: Work, journal: Journal) -> Entry:
+        until = None if step.is_pivot else work.until
+        persist = partial(self._persist, saga, step.name, step.do, work, until=until)
+        entry = _entry(step.name, await journal.once(step.name, persist))
+        saga.witness.saw(work, entry)
+        return entry
+
+    async def _undoing(self, saga: Saga, step: Step, work: Work, journal: Journal) -> None:
+        if step.undo is nothing:
+            return
+        persist = partial(self._persist, saga, step.name, step.undo, work, is_undo=True)
+        entry = _entry(step.name, await journal.once(f"undo {step.name}", persist))
+        saga.witness.saw(work, entry)
+
+    async def _persist(
+        self,
+        saga: Saga,
+        name: str,
+        deed: Deed,
+        work: Work,
+        *,
+        until: datetime | None = None,
+        is_undo: bool = False,
+    ) -> dict[str, JsonValue]:
+        """
+        Attempt ``deed`` until its outcome is known, or ``until`` is over; returns a verdict to record.
+        """
+        began = self._now()
+        attempts = 0
+        is_flagged = False
+        while True:
+            attempts += 1
+            outcome = await self._attempt(deed, work, until)
+            now = self._now()
+            # What is done too late is undone like what may have been done.
+            is_late = until is not None and now >= until
+            match outcome:
+                case Done(facts) if not is_late:
+                    return _verdict("undone" if is_undo else "done", now, attempts, facts)
+                case Refused(code, facts) if not is_undo:
+                    return _verdict("refused", now, attempts, facts, code)
+            if is_late:
+                return _verdict("unknown", now, attempts, {"why": _why(outcome)})
+            if attempts == 1:
+                saga.witness.repeating(work, name, _why(outcome))
+            if not is_flagged and now - began >= self._attention_after:
+                is_flagged = await self._flagged(saga, work, name, _why(outcome))
+            await self._pause(work.id, self._pause_s(attempts, now, until))
+
+    async def _attempt(self, deed: Deed, work: Work, until: datetime | None) -> Outcome:
+        left_s = ATTEMPT_S if until is None else (until - self._now()).total_seconds()
+        if left_s <= 0:
+            return Unknown("DEADLINE_EXCEEDED")
+        try:
+            with deadline.within(min(left_s, ATTEMPT_S)):
+                return await deed(work)
+        except (
+            Exception
+        ):  # the outermost handler of a step: a mistake of ours must not lose the work
+            log.exception("saga.attempt_failed", work=work.id)
+            return Unknown("INTERNAL")
+
+    async def _flagged(self, saga: Saga, work: Work, step: str, why: str) -> bool:
+        log.error("saga.needs_attention", saga=saga.name, work=work.id, step=step, why=why)
+        try:
+            await saga.witness.needs_attention(work, step, why)
+        except Exception:  # as above; it is told again after the next attempt
+            log.exception("saga.attention_not_told", work=work.id)
+            return False
+        return True
+
+    async def _tell(self, saga: Saga, work: Work, ending: Ending) -> None:
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                await saga.ended(work, ending)
+            except Exception:  # as above: what has ended must become known
+                log.exception("saga.end_not_told", saga=saga.name, work=work.id)
+                await self._pause(work.id, self._pause_s(attempts, self._now(), None))
+            else:
+                return
+
+    def _pause_s(self, attempts: int, now: datetime, until: datetime | None) -> float:
+        longest_s = _LONGEST_PAUSE_WITHOUT_END_S if until is None else _LONGEST_PAUSE_S
+        # 2 ** 20 is beyond any bound already; a float has an end.
+        most_s = min(longest_s, _FIRST_PAUSE_S * 2 ** min(attempts, 20))
+        pause_s = random.uniform(most_s / 2, most_s)  # noqa: S311  # to spread attempts
+        return pause_s if until is None else min(pause_s, max(0.0, (until - now).total_seconds()))
+
+
+def _why(outcome: Outcome) -> str:
+    match outcome:
+        case Unknown(why):
+            return why
+        case Refused(code):
+            return code
+        case _:
+            return "DEADLINE_EXCEEDED"
+
+
+def _verdict(
+    what: str, at: datetime, attempts: int, facts: JsonObject, code: str | None = None
+) -> dict[str, JsonValue]:
+    return {
+        "what": what,
+        "at": at.isoformat(),
+        "attempts": attempts,
+        "facts": dict(facts),
+        "code": code,
+    }
+
+
+def _entry(step: str, verdict: Mapping[str, JsonValue]) -> Entry:
+    what, facts, code = verdict["what"], verdict["facts"], verdict["code"]
+    # Written by _verdict; a journal that gives back anything else is broken.
+    assert what in ("done", "refused", "unknown", "undone")  # noqa: S101
+    assert isinstance(facts, dict)  # noqa: S101
+    return Entry(
+        step=step,
+        what=what,
+        at=datetime.fromisoformat(str(verdict["at"])),
+        attempts=int(str(verdict["attempts"])),
+        facts=facts,
+        code=code if isinstance(code, str) else None,
+    )
