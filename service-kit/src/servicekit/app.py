@@ -25,6 +25,7 @@ from servicekit.errors import StorefrontError
 from servicekit.health import Checks, HealthCheck, Identity, health_router
 from servicekit.lean import LeanRoutes
 from servicekit.lifecycle import Lifecycle
+from servicekit.middleware.lifetime import Allowance
 from servicekit.middleware.way import Way
 from servicekit.migrations import MigrationError
 from servicekit.settings import ServiceSettings
@@ -56,6 +57,7 @@ def create_service(
     details: Mapping[str, Callable[[], JsonValue]] | None = None,
     middleware: Sequence[Middleware] = (),
     open_paths: Collection[str] = (),
+    allowances: Sequence[Allowance] = (),
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """
@@ -64,7 +66,8 @@ def create_service(
     ``resources`` are entered in order before the first request and left in reverse
     after the last; ``checks`` and ``details`` show in ``/health``; ``middleware`` stands
     between the body limit and authentication. On ``open_paths`` no bearer token is looked at:
-    they authenticate in a way of their own. Nothing starts before the application does.
+    they authenticate in a way of their own. ``allowances`` are for requests that are given another
+    time than REQUEST_TIMEOUT_SECONDS. Nothing starts before the application does.
     """
     lifecycle = Lifecycle()
     telemetry = telemetry or Telemetry.configured(settings)
@@ -105,6 +108,7 @@ def create_service(
         request_timeout_s=settings.request_timeout_seconds,
         max_body_bytes=settings.max_body_bytes,
         timeless_paths=OPEN_PATHS,
+        allowances=allowances,
         tracing=tracing,
     )
     return app

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from servicekit import deadline
 from servicekit.errors import DeadlineExceeded, MalformedRequest
 from servicekit.middleware.answer import Answer
-from servicekit.middleware.lifetime import ClientGone, Lifetime
+from servicekit.middleware.lifetime import Allowance, ClientGone, Lifetime
 from servicekit.middleware.told import told_by
 
 BOUND_S = 5.0
@@ -100,7 +100,7 @@ def guarded(route: ASGIApp, *, timeout_s: float) -> ASGIApp:
     """
     The route within its lifetime, as the way of every request serves it.
     """
-    lifetime = Lifetime(timeout_s, frozenset({"/open"}))
+    lifetime = Lifetime(timeout_s, frozenset({"/open"}), [Allowance("POST", "/slow", 100)])
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         answer = Answer()
@@ -246,6 +246,31 @@ async def test_open_paths_know_no_deadline() -> None:
     await serving(route, Client(), scope)
 
     assert (route.ending, route.remaining_s) == ("done", None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given_s"),
+    [
+        ("POST", "/slow", 100),
+        ("POST", "/slow/one", 100),
+        ("GET", "/slow", 30),
+        ("POST", "/slower", 30),
+        ("POST", "/", 30),
+    ],
+)
+async def test_an_allowance_is_for_its_method_and_path_alone(
+    method: str, path: str, given_s: float
+) -> None:
+    """
+    Requests of one method below one path are given their own time, and no others are.
+    """
+    route = Route()
+    route.opened.set()
+
+    await serving(route, Client(), {**request(method), "path": path})
+
+    assert route.remaining_s is not None
+    assert given_s - 5 < route.remaining_s <= given_s
 
 
 async def test_a_timeout_of_the_routes_own_is_its_own() -> None:

@@ -8,6 +8,8 @@ client has left ends at once. Writes of a client that has left go on.
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +24,16 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WATCH_AFTER_S = 0.02
 
 
+class Allowance(NamedTuple):
+    """
+    What requests of one method below one path are given, where that differs from all others.
+    """
+
+    method: str
+    prefix: str
+    seconds: float
+
+
 class ClientGone(Exception):
     """
     The client closed its connection before the answer began.
@@ -33,9 +45,17 @@ class Lifetime:
     Gives each request its deadline, and ends reads that were abandoned.
     """
 
-    def __init__(self, request_timeout_s: float, exempt_paths: frozenset[str]) -> None:
+    def __init__(
+        self,
+        request_timeout_s: float,
+        exempt_paths: frozenset[str],
+        allowances: Sequence[Allowance] = (),
+    ) -> None:
         self._request_timeout_s = request_timeout_s
         self._exempt_paths = exempt_paths
+        self._allowances: dict[str, list[Allowance]] = {one.method: [] for one in allowances}
+        for one in allowances:
+            self._allowances[one.method].append(one)
 
     async def serve(
         self,
@@ -53,7 +73,7 @@ class Lifetime:
         if scope["path"] in self._exempt_paths:
             await app(scope, receive, send)
             return
-        allowed_s = _allowed_s(told, self._request_timeout_s)
+        allowed_s = _allowed_s(told, self._at_most_s(scope))
         guard = _Guard(scope, receive, answer, told, allowed_s=allowed_s)
         token = deadline.EXPIRES_AT.set(guard.ends_at)
         try:
@@ -65,6 +85,13 @@ class Lifetime:
         finally:
             deadline.EXPIRES_AT.reset(token)
             guard.stop()
+
+    def _at_most_s(self, scope: Scope) -> float:
+        path: str = scope["path"]
+        for one in self._allowances.get(scope["method"], ()):
+            if path == one.prefix or path.startswith(f"{one.prefix}/"):
+                return one.seconds
+        return self._request_timeout_s
 
 
 def _allowed_s(told: Told, at_most_s: float) -> float:

@@ -7,7 +7,7 @@ much (docs/decisions/0013), and every request pays.
 """
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from servicekit.middleware.body_limit import BodyLimitMiddleware
 from servicekit.middleware.correlation import Headers, id_headers, ids_of
 from servicekit.middleware.error_boundary import ErrorBoundary
 from servicekit.middleware.head import serve_head_as_get
-from servicekit.middleware.lifetime import Lifetime
+from servicekit.middleware.lifetime import Allowance, Lifetime
 from servicekit.middleware.request_log import RequestLog
 from servicekit.middleware.told import ENCODING, LENGTH, Told, told_by
 from servicekit.telemetry import RequestMetrics
@@ -47,6 +47,7 @@ class Way:
         request_timeout_s: float,
         max_body_bytes: int,
         timeless_paths: frozenset[str] = frozenset(),
+        allowances: Sequence[Allowance] = (),
         tracing: "Tracing | None" = None,
     ) -> None:
         self._app = app
@@ -54,7 +55,7 @@ class Way:
         self._lifecycle = lifecycle
         self._log = RequestLog(metrics)
         self._boundary = ErrorBoundary(lifecycle)
-        self._lifetime = Lifetime(request_timeout_s, timeless_paths)
+        self._lifetime = Lifetime(request_timeout_s, timeless_paths, allowances)
         self._tracing = tracing
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
