@@ -33,6 +33,7 @@ async def test_everything(postgres_server, redis_server, own_postgres, own_redis
     folders = [postgres_server.folder, redis_server.folder, own_postgres.folder, own_redis.folder]
     async with serve_process([sys.executable, "-c", SERVICE], {}) as service:
         folders.append(service._log_file.parent)
+        folders += [(server / "data").resolve() for server in (postgres_server.folder, own_postgres.folder)]
         pids = [service.pid, own_postgres._process.pid, own_redis._process.pid]
         pids.append(int((postgres_server.folder / "data/postmaster.pid").read_text().split()[0]))
         pids.append(int(redis_server._say("INFO server\\r\\n", lines=15).split("process_id:")[1].split()[0]))

