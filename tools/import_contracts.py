@@ -11,6 +11,7 @@ A kind of contract for import-linter: the folders of a package keep to its table
     package = "gateway"                        # has the table: gateway.module_table
     composition = ["main", "__main__"]         # may import what any module provides
     frame = ["settings", "module_table"]       # belong to no module, and import none
+    shared = ["tables"]                        # the same, and every module may import them
 
 A module is imported by those whose row names it, and only by the files that it provides.
 What stands outside of all modules is named here: nothing is without a rule.
@@ -57,6 +58,7 @@ class House:
     rows: Sequence[Row]
     composition: Collection[str]
     frame: Collection[str]
+    shared: Collection[str] = ()
 
     def breaches(self, files: Collection[str], imports: Iterable[Import]) -> list[str]:
         """
@@ -67,7 +69,7 @@ class House:
     def _misplaced(self, files: Collection[str]) -> Iterator[str]:
         places = {file.partition(".")[0] for file in files}
         known = {row.name for row in self.rows}
-        for place in sorted(places - known - {*self.composition} - {*self.frame}):
+        for place in sorted(places - known - {*self.composition, *self.frame, *self.shared}):
             yield f"{place} has no row in the table, and is no part of the frame"
         for row in self.rows:
             missing = [file for file in row.provides if f"{row.name}.{file}" not in files]
@@ -86,7 +88,7 @@ class House:
         source = one.importer.partition(".")[0]
         target, _, file = one.imported.partition(".")
         rows = {row.name: row for row in self.rows}
-        if source == target:
+        if source == target or target in self.shared:
             return None
         if source not in self.composition:
             if target not in rows or source not in rows:
@@ -109,6 +111,7 @@ class ModuleTableContract(Contract):
     package: str = fields.StringField()  # type: ignore[assignment]  # as said above
     composition: list[str] = fields.ListField(subfield=fields.StringField())  # type: ignore[assignment]  # as said above
     frame: list[str] = fields.ListField(subfield=fields.StringField())  # type: ignore[assignment]  # as said above
+    shared: list[str] = fields.ListField(subfield=fields.StringField(), required=False, default=[])  # type: ignore[assignment]  # as said above
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001 - import-linter's signature
         """
@@ -116,7 +119,7 @@ class ModuleTableContract(Contract):
         """
         package = self.package
         rows = importlib.import_module(f"{package}.module_table").MODULES
-        house = House(rows, composition=self.composition, frame=self.frame)
+        house = House(rows, composition=self.composition, frame=self.frame, shared=self.shared)
         files = {name for name in (_below(package, each) for each in graph.modules) if name}
         breaches = house.breaches(files, _imports(graph, package))
         return ContractCheck(kept=not breaches, metadata={"breaches": breaches})

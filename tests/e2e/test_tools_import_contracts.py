@@ -15,7 +15,9 @@ import pytest
 from tests.e2e.processes import ROOT
 from tools.import_contracts import House, Import
 
-FILES = frozenset({"main", "settings", "a", "a.routes", "a.models", "b", "b.service", "b.secret"})
+FILES = frozenset(
+    {"main", "settings", "shared", "a", "a.routes", "a.models", "b", "b.service", "b.secret"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ HOUSE = House(
     (Line("a", ("routes",), ("b",)), Line("b", ("service",))),
     composition=("main",),
     frame=("settings",),
+    shared=("shared",),
 )
 
 
@@ -45,6 +48,8 @@ HOUSE = House(
         ("a.routes", "a.models"),
         ("a.models", "b.service"),
         ("b.service", "b.secret"),
+        ("b.service", "shared"),
+        ("settings", "shared"),
     ],
 )
 def test_what_the_table_allows_is_no_breach(importer: str, imported: str) -> None:
@@ -66,6 +71,7 @@ def test_what_the_table_allows_is_no_breach(importer: str, imported: str) -> Non
         ("a.routes", "settings", "only the composition root may"),
         ("a.routes", "main", "only the composition root may"),
         ("settings", "main", "only the composition root may"),
+        ("shared", "a.routes", "only the composition root may"),
     ],
 )
 def test_what_it_does_not_allow_is_named(importer: str, imported: str, reason: str) -> None:
