@@ -66,9 +66,12 @@ def _identity_settings(secrets: DemoSecrets) -> Mapping[str, str]:
     return {"IDENTITY_KEY_SECRET": secrets["identity-key"], "TRUSTED_PROXIES": "127.0.0.1"}
 
 
-def _gateway_settings(_secrets: DemoSecrets) -> Mapping[str, str]:
-    # Guests may order in the demo.
-    return {"ANONYMOUS_SCOPES": "read,write"}
+def _gateway_settings(secrets: DemoSecrets) -> Mapping[str, str]:
+    return {
+        # Guests may order in the demo.
+        "ANONYMOUS_SCOPES": "read,write",
+        "SERVICE_CLIENT_SECRET": secrets["client/api-gateway"],
+    }
 
 
 def _identity_seed(secrets: DemoSecrets) -> Mapping[str, str]:
@@ -85,7 +88,6 @@ SERVICES: tuple[Service, ...] = (
         name="api-gateway",
         program=("-m", "gateway"),
         port_offset=0,
-        preparations=(),
         sources=(ROOT / "api-gateway" / "src", ROOT / "service-kit" / "src"),
         settings=_gateway_settings,
     ),

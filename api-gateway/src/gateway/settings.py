@@ -9,7 +9,7 @@ from pydantic import Field
 
 from servicekit.http import Policy
 from servicekit.http.policy import DEFAULT_POLICY
-from servicekit.settings import HttpUrl, ServiceName, ServicePort, ServiceSettings
+from servicekit.settings import HttpUrl, ServiceClientSettings, ServiceName, ServicePort
 
 #: The part of a read's time that one attempt may take: two of them and the pause between fit in,
 #: so that a backend's one slow or lost answer is asked for again and the read still served.
@@ -20,7 +20,7 @@ MAX_SINGLE_CALLS: Final = 16
 MAX_SINGLE_WAITING: Final = 64
 
 
-class Settings(ServiceSettings):
+class Settings(ServiceClientSettings):
     """
     The gateway's settings.
     """
@@ -85,6 +85,45 @@ class Settings(ServiceSettings):
             description="Products, and as many prices, whose last-known values are kept",
         ),
     ] = 20_000
+
+    order_wait_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=300,
+            description="How long a caller waits for its order before it is told where to ask "
+            "(202), unless it asks for less; s",
+        ),
+    ] = 8.0
+    order_deadline_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=3_600,
+            description="When an order whose stock is not committed yet is given up and undone; s",
+        ),
+    ] = 10.0
+    undo_attention_after_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=86_400,
+            description="How long an undo, or what cannot be undone any more, is repeated before "
+            "the order is shown as NEEDS_ATTENTION; s",
+        ),
+    ] = 60.0
+    idempotency_keep_hours: Annotated[
+        float, Field(ge=24, le=8_760, description="How long an Idempotency-Key is remembered; h")
+    ] = 24.0
+    max_running_orders: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="Orders that one replica carries through at a time; the next is told "
+            "to come back (503)",
+        ),
+    ] = 1_000
 
     @property
     def policy(self) -> Policy:
