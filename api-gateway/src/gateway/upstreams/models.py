@@ -1,5 +1,5 @@
 """
-What the services behind the gateway tell of products and prices.
+What the services behind the gateway tell of products, prices, reservations and quotes.
 
 They are read by msgspec, which checks types and bounds and builds in one pass (decision 12). What
 it can only check by a call into Python for each field is checked for a whole batch at once, by the
@@ -7,6 +7,7 @@ client that reads it; what comes out of a client has the forms that are named he
 """
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -15,6 +16,8 @@ from msgspec import Meta, Struct
 #: What a product may be called.
 PRODUCT_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 is_product_id = re.compile(PRODUCT_ID).fullmatch
+#: Whether a text has the form of a currency's code. Which ones there are is pricing's to say.
+is_currency = re.compile("[A-Z]{3}").fullmatch
 
 #: Far above what inventory takes. Such a text may be kept as last known, so it must have an end.
 Text = Annotated[str, Meta(max_length=10_000)]
@@ -22,6 +25,8 @@ Text = Annotated[str, Meta(max_length=10_000)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 #: RFC 3339 with its offset.
 Moment = Annotated[datetime, Meta(tz=True)]
+#: What another service calls something of its own. We only tell it on.
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}\Z")]
 
 
 class Product(Struct, frozen=True, rename="camel", gc=False):
@@ -66,3 +71,73 @@ class ProductPage(Struct, frozen=True, rename="camel", gc=False):
     size: Count
     total: Count
     pages: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """
+    So many units of a product, as an order asks for them.
+    """
+
+    product_id: str
+    quantity: int
+
+
+class Reservation(Struct, frozen=True, rename="camel", gc=False):
+    """
+    Units of a product that are held for an order, at least until just before ``expires_at``.
+    """
+
+    reservation_id: Name
+    product_id: str
+    quantity: Count
+    expires_at: Moment
+
+
+class AppliedDiscount(Struct, frozen=True, rename="camel", gc=False):
+    """
+    What a code took off, of one line or of the whole order; it may be nothing.
+    """
+
+    code: Text
+    amount: str
+    description: Text
+
+
+class Sums(Struct, frozen=True, rename="camel", gc=False, kw_only=True):
+    """
+    ``subtotal`` less ``discount`` plus ``tax`` is ``final_price``, to the last minor unit.
+
+    Amounts are decimal numbers such as ``19.99``, from 0 on, all with the decimals of the quote's
+    currency; in minor units each fits 64 bits with a sign.
+    """
+
+    subtotal: str
+    discounts: list[AppliedDiscount]
+    #: The sum of ``discounts``.
+    discount: str
+    tax: str
+    final_price: str
+
+
+class QuoteLine(Sums, frozen=True, rename="camel", gc=False, kw_only=True):
+    """
+    What a line of an order costs. ``discounts`` are those that took something off it.
+    """
+
+    product_id: str
+    quantity: Count
+    #: Of one piece, without tax.
+    base_price: str
+
+
+class Quote(Sums, frozen=True, rename="camel", gc=False, kw_only=True):
+    """
+    What an order costs until just before ``valid_until``: the sums of its lines, which are in the
+    order asked for. ``discounts`` is each code that was given, in the order applied.
+    """
+
+    quote_id: Name
+    valid_until: Moment
+    currency: str
+    lines: list[QuoteLine]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.upstreams.models import Price
+from gateway.upstreams.models import Price, is_currency
 from gateway.upstreams.reading import Items, KeyedItems, joined
 from servicekit.http import ServiceClient
 
@@ -17,7 +17,6 @@ PRICES_PATH: Final = "/api/v1/prices"
 _ADDRESSES: Final = frozenset({"calculate", "quote", "quotes"})
 
 _IS_AMOUNT: Final = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,6})?").fullmatch
-_IS_CURRENCY: Final = re.compile("[A-Z]{3}").fullmatch
 
 
 class Pricing:
@@ -53,7 +52,7 @@ def _keyed(prices: Sequence[Price]) -> dict[str, Price | Exception]:
 
 def _are_sound(prices: Sequence[Price]) -> bool:
     # Most have the same currency.
-    return all(map(_IS_CURRENCY, {price.currency for price in prices})) and all(
+    return all(map(is_currency, {price.currency for price in prices})) and all(
         map(_IS_AMOUNT, [price.base_price for price in prices])
     )
 

@@ -106,22 +106,22 @@ def joined(ids: Sequence[str]) -> str:
     return ",".join(ids)
 
 
-def read(decoder: json.Decoder[Answer], reply: Reply) -> Answer:
+def read(decoder: json.Decoder[Answer], reply: Reply, *, status: int = 200) -> Answer:
     """
     The whole of an answer; raises UpstreamFailed.
     """
     try:
-        return decoder.decode(content_of(reply))
+        return decoder.decode(content_of(reply, status=status))
     except UNREADABLE as error:
         raise distrusted(reply, str(error)) from error
 
 
-def content_of(reply: Reply) -> bytes:
+def content_of(reply: Reply, *, status: int = 200) -> bytes:
     """
-    The body of an answer to a read; raises UpstreamFailed for one that says by its status that
-    it is none (a redirect, an empty one).
+    The body of an answer; raises UpstreamFailed for one that says by its status that it is none
+    (a redirect, an empty one).
     """
-    if reply.status != 200:
+    if reply.status != status:
         raise distrusted(reply, f"status {reply.status}")
     return reply.content
 
