@@ -1,0 +1,131 @@
+"""
+A service as a process that is killed, frozen and started again, with its log in one file.
+"""
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from servicekit.testing.guarded import GuardedProcess
+from tools.demo.readiness import is_ready
+
+_READY_WITHIN_S: Final = 60.0
+_ENDS_WITHIN_S: Final = 30.0
+_ASK_AGAIN_AFTER_S: Final = 0.03
+_LAST_LINES: Final = 20
+
+
+class ServerFailed(Exception):
+    """
+    A process did not start; the message ends with the last lines of its log.
+    """
+
+
+class Server:
+    """
+    One service. It keeps its port and its environment over all its starts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        port: int,
+        folder: Path,
+        lock: Path,
+    ) -> None:
+        self.name = name
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = environment
+        self.command = command
+        self.kills = 0
+        self._folder = folder
+        self._lock = lock
+        self._process: GuardedProcess | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """
+        What all its lives have written.
+        """
+        return self._folder / f"{self.name}.log"
+
+    @property
+    def is_running(self) -> bool:
+        """
+        Whether its process lives, frozen or not.
+        """
+        return self._process is not None and self._process.is_running
+
+    async def start(self) -> None:
+        """
+        Start it, once its last life is over, and return when it is ready.
+        """
+        await self.gone()
+        self._process = await asyncio.to_thread(self._started)
+        try:
+            async with asyncio.timeout(_READY_WITHIN_S):
+                while not await is_ready("127.0.0.1", self.port):
+                    self._check_alive(self._process)
+                    await asyncio.sleep(_ASK_AGAIN_AFTER_S)
+        except TimeoutError:
+            raise self._failed("was not ready in time") from None
+
+    def kill(self) -> bool:
+        """
+        ``kill -9``, at once; whether there was something to kill.
+        """
+        if not self.is_running:
+            return False
+        self.send(signal.SIGKILL)
+        self.kills += 1
+        return True
+
+    def send(self, number: signal.Signals) -> None:
+        """
+        A signal, if it runs: SIGSTOP freezes it, SIGCONT thaws it, SIGTERM drains it.
+        """
+        if self._process is not None:
+            self._process.signal(number)
+
+    async def gone(self) -> None:
+        """
+        Returns when its process has ended.
+        """
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait, _ENDS_WITHIN_S)
+
+    async def run(self, *words: str) -> tuple[int, str]:
+        """
+        Another command of the service's, to its end: its exit code and what it has printed.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *self.command[:-1],
+            *words,
+            env=self.environment,
+            cwd=self._folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(_READY_WITHIN_S):
+            output, _ = await process.communicate()
+        return process.returncode or 0, output.decode(errors="replace")
+
+    def _started(self) -> GuardedProcess:
+        return GuardedProcess(
+            self.command, lock=self._lock, log=self.log_file, env=self.environment
+        )
+
+    def _check_alive(self, process: GuardedProcess) -> None:
+        if not process.is_running:
+            raise self._failed(f"ended while starting ({process.returncode})")
+
+    def _failed(self, what: str) -> ServerFailed:
+        lines = self.log_file.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+        return ServerFailed("\n    ".join([f"{self.name} {what}; its log ends with:", *lines]))
