@@ -30,11 +30,13 @@ from gateway.catalog.schemas import (
     CatalogProductResponse,
 )
 
+pytestmark = pytest.mark.leaping_time
+
 Answering = Coroutine[Any, Any, httpx.Response]
 
 ID: Final = "A-1"
 AGE_S: Final = 12
-#: What a caller gives whose backend hangs: most of it for the other one, however busy the machine is.
+#: What a caller gives whose backend hangs.
 SHORT_MS: Final = 500
 
 
