@@ -15,6 +15,16 @@ Inventory and pricing for tests without a socket, on respx below the real client
     backends.inventory.fail_next(held := Held())                       # slow until held.release()
     backends.inventory.calls, backends.inventory.asked_ids
 
+What orders ask keeps its books, and each operation falls ill by itself::
+
+    backends = FakeBackends.selling("A-1", stock=3, codes={"TEN": Code(10, use_limit=1)})
+    commit = backends.inventory.on("commit")        # reserve release commit return; quote release
+    commit.fail_next(503, lost(), After(503), After(b"<html>"), held := Held(), late := Late())
+    commit.fail_always(refused(409, "CONFLICT", reason="EXPIRED"))     # until commit.recover()
+    commit.calls, commit.keys["order-1:commit"], commit.bodies
+    backends.inventory.stock.sold, .held, .statuses("order-1"), .is_closed("order-1"), .movements
+    backends.pricing.quotes.told["order-1"], .claims("TEN"), .released
+
 The clients retry as in production, and within its budget: use ``fail_always`` for a failure that must
 get through, or ``policy=Policy(max_attempts=1)``. With a ``clock``, pauses move that clock and take no time.
 """
@@ -24,24 +34,32 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Self, TypedDict, Unpack
 
 import httpx
+from fake_faults import After, Fault, Held, Late, lost, refused
 from fake_inventory import FakeInventory, Product, product
 from fake_pricing import FakePricing, Price, price
-from fake_upstream import FakeUpstream, Fault, Held, instead
+from fake_quotes import Code
+from fake_upstream import FakeUpstream, instead
 
+from servicekit.clock import Now
 from servicekit.http import Policy, ServiceClient
 from servicekit.http.policy import DEFAULT_POLICY
 from servicekit.testing.clock import FakeClock
 
 __all__ = [
+    "After",
+    "Code",
     "FakeBackends",
     "FakeInventory",
     "FakePricing",
     "FakeUpstream",
     "Fault",
     "Held",
+    "Late",
     "instead",
+    "lost",
     "price",
     "product",
+    "refused",
 ]
 
 
@@ -57,7 +75,7 @@ class ClientOptions(TypedDict, total=False):
 
 class FakeBackends:
     """
-    Both backends, and clients of them.
+    Both backends, and clients of them. Without a clock of the test's, reservations hold for good.
     """
 
     def __init__(
@@ -65,18 +83,28 @@ class FakeBackends:
         *,
         products: Mapping[str, Product] | None = None,
         prices: Mapping[str, Price] | None = None,
+        codes: Mapping[str, Code] | None = None,
+        now: Now | None = None,
     ) -> None:
-        self.inventory = FakeInventory(products or {})
-        self.pricing = FakePricing(prices or {})
+        self.inventory = FakeInventory(products or {}, now)
+        self.pricing = FakePricing(prices or {}, codes, now)
 
     @classmethod
-    def selling(cls, *product_ids: str) -> Self:
+    def selling(
+        cls,
+        *product_ids: str,
+        stock: int = 10,
+        codes: Mapping[str, Code] | None = None,
+        now: Now | None = None,
+    ) -> Self:
         """
         Backends that know a product and a price for each of these ids.
         """
         return cls(
-            products={one: product(one) for one in product_ids},
+            products={one: product(one, stock=stock) for one in product_ids},
             prices={one: price(one) for one in product_ids},
+            codes=codes,
+            now=now,
         )
 
     @property

@@ -1,5 +1,5 @@
 """
-The inventory service as far as the catalog reads it, held to the real one by the contract tests.
+The inventory service as far as the gateway asks it, held to the real one by the contract tests.
 """
 
 import re
@@ -8,7 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import httpx
+from fake_stock import FakeStock
 from fake_upstream import FakeUpstream, invalid, json_answer, wrong_params
+
+from servicekit.clock import Now
+from servicekit.testing.clock import FakeClock
 
 _IS_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 _CONTROL: Final = frozenset({"Cc", "Cs"})
@@ -37,13 +41,21 @@ def product(product_id: str, *, stock: int = 10, reserved: int = 0, **changed: o
 
 class FakeInventory(FakeUpstream):
     """
-    Tells of ``products``, which a test may change at any time.
+    Tells of ``products``, which a test may change at any time, and moves their stock for orders. By
+    itself it has a clock that stands still.
     """
 
-    def __init__(self, products: Mapping[str, Product]) -> None:
+    def __init__(self, products: Mapping[str, Product], now: Now | None = None) -> None:
         self.products = dict(products)
+        self.stock = FakeStock(self.products, now or FakeClock().now)
         routes = {"/api/v1/products": self.listed, "/api/v1/categories": self._categories}
-        super().__init__(routes)
+        operations = {
+            "reserve": ("/api/v1/stock/reservations", self.stock.reserve),
+            "release": ("/api/v1/stock/release", self.stock.release),
+            "commit": ("/api/v1/stock/commit", self.stock.commit),
+            "return": ("/api/v1/stock/return", self.stock.give_back),
+        }
+        super().__init__(routes, operations)
 
     def listed(self, request: httpx.Request) -> httpx.Response:
         """

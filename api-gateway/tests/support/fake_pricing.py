@@ -1,5 +1,5 @@
 """
-The pricing service as far as the catalog reads it, held to the real one by the contract tests.
+The pricing service as far as the gateway asks it, held to the real one by the contract tests.
 """
 
 import re
@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
+from fake_quotes import Code, FakeQuotes
 from fake_upstream import FakeUpstream, invalid, json_answer, wrong_params
+
+from servicekit.clock import Now
+from servicekit.testing.clock import FakeClock
 
 _ID: Final = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ARE_IDS: Final = re.compile(f"{_ID}(,{_ID}){{0,199}}").fullmatch
@@ -35,12 +39,23 @@ def price(
 
 class FakePricing(FakeUpstream):
     """
-    Tells ``prices``, which a test may change at any time.
+    Tells ``prices``, which a test may change at any time, and quotes orders at them. By itself it has
+    a clock that stands still.
     """
 
-    def __init__(self, prices: Mapping[str, Price]) -> None:
+    def __init__(
+        self,
+        prices: Mapping[str, Price],
+        codes: Mapping[str, Code] | None = None,
+        now: Now | None = None,
+    ) -> None:
         self.prices = dict(prices)
-        super().__init__({"/api/v1/prices": self.listed})
+        self.quotes = FakeQuotes(self.prices, codes or {}, now or FakeClock().now)
+        operations = {
+            "quote": ("/api/v1/prices/quote", self.quotes.quote),
+            "release": ("/api/v1/prices/quotes/release", self.quotes.release),
+        }
+        super().__init__({"/api/v1/prices": self.listed}, operations)
 
     def listed(self, request: httpx.Request) -> httpx.Response:
         """
