@@ -27,6 +27,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "gateway.real": "The gateway before the real services, 64 connections, 1,000 products",
     "gateway.connections": "The gateway: from 1 to 256 connections",
     "gateway.products": "The gateway: from 10 to 100,000 products",
+    "gateway.orders": "The gateway: orders, one client and 32",
     "gateway.memory": "The gateway: memory over 200,000 requests",
 }
 _PROGRAM = """

@@ -220,7 +220,7 @@ def seeded(subject: Subject, database_url: str) -> dict[str, str]:
         "JWT_AUDIENCE": AUDIENCE,
     }
     for command in ("migrate", "seed"):
-        _run(subject.package, command, environment)
+        prepared(subject.package, command, environment)
     return environment
 
 
@@ -238,7 +238,10 @@ def token(subject: Subject) -> str:
     )
 
 
-def _run(package: str, command: str, environment: Mapping[str, str]) -> None:
+def prepared(package: str, command: str, environment: Mapping[str, str]) -> None:
+    """
+    One of a service's commands, done.
+    """
     subprocess.run(
         [sys.executable, "-m", package, command],
         env={**os.environ, **environment},

@@ -78,14 +78,14 @@ class Stub:
         key = "id" if has_pages else "productId"
         self._items = {str(item[key]).encode(): orjson.dumps(item) for item in items}
         self._pages = list(self._items.values()) if has_pages else []
-        self._ones = {b"%b/%b" % (self._path, id_): _ok(it) for id_, it in self._items.items()}
+        self._ones = {b"%b/%b" % (self._path, id_): ok(it) for id_, it in self._items.items()}
 
     def answer(self, target: bytes) -> bytes:
         """
         The whole answer, head and body.
         """
         if target == b"/count":
-            return _ok(b'{"calls":%d}' % self.calls)
+            return ok(b'{"calls":%d}' % self.calls)
         self.calls += 1
         return self._ones.get(target) or self._many(target)
 
@@ -103,8 +103,8 @@ class Stub:
             return _refusal(422, "INVALID_REQUEST", f"At most {MAX_IDS} ids.")
         found = [item for item in map(self._items.get, ids) if item is not None]
         if not self._has_pages:
-            return _ok(b'{"items":[%b]}' % b",".join(found))
-        return _ok(_page_json(found, number=1, size=len(ids), total=len(found)))
+            return ok(b'{"items":[%b]}' % b",".join(found))
+        return ok(_page_json(found, number=1, size=len(ids), total=len(found)))
 
     def _page(self, query: bytes) -> bytes:
         asked = dict(parse_qsl(query.decode(), keep_blank_values=True))
@@ -113,7 +113,7 @@ class Stub:
             return _refusal(422, "INVALID_REQUEST", "The stub knows no such question.")
         begin = (number - 1) * size
         found = self._pages[begin : begin + size]
-        return _ok(_page_json(found, number=number, size=size, total=len(self._pages)))
+        return ok(_page_json(found, number=number, size=size, total=len(self._pages)))
 
 
 def inventory(products: int) -> Stub:
@@ -166,21 +166,27 @@ class StubProtocol(asyncio.Protocol):
             self._transport.close()
 
 
-def _ok(body: bytes) -> bytes:
-    return _head("200 OK", len(body)) + body
+def ok(body: bytes) -> bytes:
+    """
+    A whole answer of 200.
+    """
+    return head("200 OK", len(body)) + body
 
 
 def _refusal(status: int, code: str, message: str) -> bytes:
     body = orjson.dumps(
         {"error": {"code": code, "message": message, "details": {}}, "request_id": _CORRELATION}
     )
-    return _head(f"{status} Refused", len(body)) + body
+    return head(f"{status} Refused", len(body)) + body
 
 
 _CORRELATION: Final = "627c315f-0241-4ff5-973c-c0554900e89d"
 
 
-def _head(status: str, length: int) -> bytes:
+def head(status: str, length: int) -> bytes:
+    """
+    What comes before a body of JSON.
+    """
     # The headers of the real services: a client has to read them all.
     return (
         f"HTTP/1.1 {status}\r\ndate: Sat, 21 Nov 2026 14:08:11 GMT\r\ncontent-length: {length}\r\n"
