@@ -19,20 +19,22 @@ is repeated until it holds, however long that takes. The same goes for a *pivot*
 attempt on there is no way back but its refusal; time does not end it. Whatever has been repeated for
 ``attention_after_s`` is reported as needing attention, and goes on being repeated.
 
-``carry_out`` runs over a ``Journal`` that records what each step came to. With a durable one
-(``servicekit.durable``) work goes on after a crash where it was, and a step that was in progress is
-done again: both ``do`` and ``undo`` must be idempotent, by keys that depend on nothing but the work.
+``carry_out`` runs over a ``Journal`` that records what the steps before the pivot came to: whether the
+work goes on to its end or back. Nothing else need be recorded. After a crash all that is not recorded is
+done again, so both ``do`` and ``undo`` must be idempotent, by keys that depend on nothing but the work; what
+is done again then finds what it did. One record in place of one for each step and each undo is what makes
+a saga cheap (docs/decisions/0015).
 """
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from itertools import takewhile
 from typing import Final, Literal, Protocol
 
 import structlog
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from servicekit import deadline
 from servicekit.clock import Now, utc_now
@@ -84,7 +86,8 @@ class Work:
     """
     What is to be done, and what came of it so far.
 
-    ``until`` ends the repeating of steps before the pivot; ``done`` holds the facts of steps by name.
+    ``until`` ends the repeating of what is done before the pivot, and is None after that; ``done`` holds
+    the facts of steps by name.
     """
 
     id: str
@@ -176,10 +179,22 @@ class Saga:
     ended: Callable[[Work, Ending], Awaitable[None]]
     witness: Witness
 
+    def before_pivot(self) -> tuple[Step, ...]:
+        """
+        The steps that time may still end; all where there is no pivot.
+        """
+        return tuple(takewhile(lambda step: not step.is_pivot, self.steps))
+
+    def from_pivot(self) -> tuple[Step, ...]:
+        """
+        The others.
+        """
+        return self.steps[len(self.before_pivot()) :]
+
 
 class Journal(Protocol):
     """
-    Remembers what was done, by its place in the order of what is done.
+    Remembers what was found out, so that it is found the same after a crash.
     """
 
     async def once(
@@ -209,74 +224,85 @@ class Runner:
         Do the steps of ``saga``, or undo them; returns after ``saga.ended`` has been told.
         """
         with deadline.at(None):
-            ending = await self._ending(saga, work, journal)
+            entries = await self._trial(saga, work, journal)
+            if _is_done(entries):
+                onward = replace(_after(work, entries), until=None)
+                entries += await self._do(saga, saga.from_pivot(), onward)
+            if not _is_done(entries):
+                tried = saga.steps[: len(entries)]
+                await self._undo(saga, tried, replace(_after(work, entries), until=None))
+            ending = _ending(entries)
             await self._tell(saga, work, ending)
         return ending
 
-    async def _ending(self, saga: Saga, work: Work, journal: Journal) -> Ending:
-        done: dict[str, JsonObject] = {}
-        for place, step in enumerate(saga.steps):
-            so_far = Work(work.id, work.subject, work.until, dict(done))
-            entry = await self._doing(saga, step, so_far, journal)
-            if entry.what == "done":
-                done[step.name] = entry.facts
-                continue
-            for tried in reversed(saga.steps[: place + 1]):
-                await self._undoing(saga, tried, so_far, journal)
-            how: Literal["refused", "failed"] = "refused" if entry.what == "refused" else "failed"
-            return Ending(how, done, step.name, entry.code, entry.facts)
-        return Ending("done", done)
+    async def _trial(self, saga: Saga, work: Work, journal: Journal) -> list[Entry]:
+        """
+        What the steps before the pivot came to. From then on the way is known: it is recorded.
+        """
+        if not saga.before_pivot():
+            return []
+        seen: list[Entry] = []
 
-    async def _doing(self, saga: Saga, step: Step, work: Work, journal: Journal) -> Entry:
-        until = None if step.is_pivot else work.until
-        persist = partial(self._persist, saga, step.name, step.do, work, until=until)
-        entry = _entry(step.name, await journal.once(step.name, persist))
-        saga.witness.saw(work, entry)
-        return entry
+        async def attempt() -> dict[str, JsonValue]:
+            seen.extend(await self._do(saga, saga.before_pivot(), work))
+            return {"entries": [_record(entry) for entry in seen]}
 
-    async def _undoing(self, saga: Saga, step: Step, work: Work, journal: Journal) -> None:
-        if step.undo is nothing:
-            return
-        persist = partial(self._persist, saga, step.name, step.undo, work, is_undo=True)
-        entry = _entry(step.name, await journal.once(f"undo {step.name}", persist))
-        saga.witness.saw(work, entry)
+        recorded = _entries(await journal.once(saga.name, attempt))
+        if not seen:
+            for entry in recorded:
+                saga.witness.saw(work, entry)
+        return recorded
+
+    async def _do(self, saga: Saga, steps: Sequence[Step], work: Work) -> list[Entry]:
+        """
+        The steps one after the other, up to the first that is not done.
+        """
+        entries: list[Entry] = []
+        for step in steps:
+            so_far = _after(work, entries)
+            entries.append(await self._persist(saga, step.name, step.do, so_far))
+            saga.witness.saw(work, entries[-1])
+            if entries[-1].what != "done":
+                break
+        return entries
+
+    async def _undo(self, saga: Saga, steps: Sequence[Step], work: Work) -> None:
+        for step in reversed(steps):
+            if step.undo is not nothing:
+                entry = await self._persist(saga, step.name, step.undo, work, is_undo=True)
+                saga.witness.saw(work, entry)
 
     async def _persist(
-        self,
-        saga: Saga,
-        name: str,
-        deed: Deed,
-        work: Work,
-        *,
-        until: datetime | None = None,
-        is_undo: bool = False,
-    ) -> dict[str, JsonValue]:
+        self, saga: Saga, name: str, deed: Deed, work: Work, *, is_undo: bool = False
+    ) -> Entry:
         """
-        Attempt ``deed`` until its outcome is known, or ``until`` is over; returns a verdict to record.
+        Attempt ``deed`` until its outcome is known, or the work's time is over.
         """
+        until = work.until
         began = self._now()
         attempts = 0
         is_flagged = False
         while True:
             attempts += 1
-            outcome = await self._attempt(deed, work, until)
+            outcome = await self._attempt(deed, work)
             now = self._now()
             # What is done too late is undone like what may have been done.
             is_late = until is not None and now >= until
             match outcome:
                 case Done(facts) if not is_late:
-                    return _verdict("undone" if is_undo else "done", now, attempts, facts)
+                    return Entry(name, "undone" if is_undo else "done", now, attempts, facts)
                 case Refused(code, facts) if not is_undo:
-                    return _verdict("refused", now, attempts, facts, code)
+                    return Entry(name, "refused", now, attempts, facts, code)
             if is_late:
-                return _verdict("unknown", now, attempts, {"why": _why(outcome)})
+                return Entry(name, "unknown", now, attempts, {"why": _why(outcome)})
             if attempts == 1:
                 saga.witness.repeating(work, name, _why(outcome))
             if not is_flagged and now - began >= self._attention_after:
                 is_flagged = await self._flagged(saga, work, name, _why(outcome))
             await self._pause(work.id, self._pause_s(attempts, now, until))
 
-    async def _attempt(self, deed: Deed, work: Work, until: datetime | None) -> Outcome:
+    async def _attempt(self, deed: Deed, work: Work) -> Outcome:
+        until = work.until
         left_s = ATTEMPT_S if until is None else (until - self._now()).total_seconds()
         if left_s <= 0:
             return Unknown("DEADLINE_EXCEEDED")
@@ -328,28 +354,36 @@ def _why(outcome: Outcome) -> str:
             return "DEADLINE_EXCEEDED"
 
 
-def _verdict(
-    what: str, at: datetime, attempts: int, facts: JsonObject, code: str | None = None
-) -> dict[str, JsonValue]:
-    return {
-        "what": what,
-        "at": at.isoformat(),
-        "attempts": attempts,
-        "facts": dict(facts),
-        "code": code,
-    }
+def _is_done(entries: Sequence[Entry]) -> bool:
+    return all(entry.what == "done" for entry in entries)
 
 
-def _entry(step: str, verdict: Mapping[str, JsonValue]) -> Entry:
-    what, facts, code = verdict["what"], verdict["facts"], verdict["code"]
-    # Written by _verdict; a journal that gives back anything else is broken.
-    assert what in ("done", "refused", "unknown", "undone")  # noqa: S101
-    assert isinstance(facts, dict)  # noqa: S101
-    return Entry(
-        step=step,
-        what=what,
-        at=datetime.fromisoformat(str(verdict["at"])),
-        attempts=int(str(verdict["attempts"])),
-        facts=facts,
-        code=code if isinstance(code, str) else None,
+def _after(work: Work, entries: Sequence[Entry]) -> Work:
+    """
+    The work, knowing what the steps so far came to.
+    """
+    done = {entry.step: entry.facts for entry in entries if entry.what == "done"}
+    return replace(work, done={**work.done, **done})
+
+
+def _ending(entries: Sequence[Entry]) -> Ending:
+    done = {entry.step: entry.facts for entry in entries if entry.what == "done"}
+    if _is_done(entries):
+        return Ending("done", done)
+    last = entries[-1]
+    return Ending(
+        "refused" if last.what == "refused" else "failed", done, last.step, last.code, last.facts
     )
+
+
+def _record(entry: Entry) -> JsonValue:
+    record: JsonValue = _ENTRY.dump_python(entry, mode="json")
+    return record
+
+
+def _entries(recorded: JsonObject) -> list[Entry]:
+    return _ENTRIES.validate_python(recorded["entries"])
+
+
+_ENTRY: Final = TypeAdapter(Entry)
+_ENTRIES: Final = TypeAdapter(list[Entry])
