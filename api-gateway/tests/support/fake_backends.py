@@ -20,6 +20,7 @@ What orders ask keeps its books, and each operation falls ill by itself::
     backends = FakeBackends.selling("A-1", stock=3, codes={"TEN": Code(10, use_limit=1)})
     commit = backends.inventory.on("commit")        # reserve release commit return; quote release
     commit.fail_next(503, lost(), After(503), After(b"<html>"), held := Held(), late := Late())
+    commit.fail_next(telling(lambda answer: answer["reservations"].clear()))
     commit.fail_always(refused(409, "CONFLICT", reason="EXPIRED"))     # until commit.recover()
     commit.calls, commit.keys["order-1:commit"], commit.bodies
     backends.inventory.stock.sold, .held, .statuses("order-1"), .is_closed("order-1"), .movements
@@ -34,7 +35,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Self, TypedDict, Unpack
 
 import httpx
-from fake_faults import After, Fault, Held, Late, lost, refused
+from fake_faults import After, Fault, Held, Late, lost, refused, telling
 from fake_inventory import FakeInventory, Product, product
 from fake_pricing import FakePricing, Price, price
 from fake_quotes import Code
@@ -60,6 +61,7 @@ __all__ = [
     "price",
     "product",
     "refused",
+    "telling",
 ]
 
 

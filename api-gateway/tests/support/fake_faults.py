@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import orjson
@@ -107,6 +107,19 @@ def refused(status: int, code: str, **details: object) -> Answer:
     A fault: no, for this reason. Nothing is done.
     """
     return lambda _request: error_answer(status, code, "As the test says.", details)
+
+
+def telling(change: Callable[[dict[str, Any]], object]) -> After:
+    """
+    A call that is carried out, and whose answer is told with a ``change`` made in it.
+    """
+
+    def told(good: httpx.Response) -> httpx.Response:
+        answer = good.json()
+        change(answer)
+        return json_answer(answer, good.status_code)
+
+    return After(told)
 
 
 class Faults:
