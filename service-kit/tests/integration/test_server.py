@@ -4,7 +4,6 @@ How a service starts, drains and stops, as a process over a real port.
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from servicekit.testing import ServedProcess, eventually, serve_process
+from servicekit.testing.programs import run_program
 
 SAMPLE = [sys.executable, str(Path(__file__).parents[1] / "support" / "sample_process.py")]
 
@@ -37,14 +37,8 @@ def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """
     The sample's command line, to its end.
     """
-    return subprocess.run(
-        [*SAMPLE, *arguments],
-        env={**os.environ, "SERVICE_NAME": "sample-service", **env},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    env = {"SERVICE_NAME": "sample-service", **env}
+    return run_program([*SAMPLE, *arguments], env, Path.cwd())
 
 
 async def test_sigterm_drains_then_ends() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servicekit.testing import guardian
+from servicekit.testing.warm import WarmProcess, can_be_warm
 
 _GRACE_S = 10.0
 
@@ -56,6 +57,8 @@ class Account:
 class GuardedProcess:
     """
     A process that ends when it is told to, or when the holders of its lock file are gone.
+
+    ``is_warm``: a Python program may start with its imports done (see ``warm_parent``).
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class GuardedProcess:
         grace_s: float = _GRACE_S,
         detached: bool = False,
         remove: Sequence[Path] = (),
+        is_warm: bool = False,
     ) -> None:
         orders = guardian.Orders(
             argv=list(argv),
@@ -84,16 +88,12 @@ class GuardedProcess:
         )
         self._stop_signal = stop_signal
         self._grace_s = grace_s
-        self._guardian = subprocess.Popen(  # noqa: S603  # our own script
-            [sys.executable, "-I", "-S", guardian.__file__, json.dumps(orders)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            env=env,
-            text=True,
-        )
-        assert self._guardian.stdout is not None  # noqa: S101  # asked for above
-        with self._guardian.stdout as announcement:
+        announced, announcing = os.pipe()
+        try:
+            self._guardian = _guardian(orders, env, announcing, is_warm=is_warm)
+        finally:
+            os.close(announcing)
+        with open(announced) as announcement:  # noqa: PTH123 - a pipe
             self.pid = int(announcement.readline() or 0)
         if detached:
             self._guardian.wait()
@@ -152,6 +152,21 @@ class GuardedProcess:
         """
         self.signal(signal.SIGKILL)
         return self.wait()
+
+
+def _guardian(
+    orders: guardian.Orders, env: Mapping[str, str] | None, announcing: int, *, is_warm: bool
+) -> "subprocess.Popen[bytes] | WarmProcess":
+    given = os.environ if env is None else env
+    if is_warm and can_be_warm(orders["argv"], given):
+        return WarmProcess(orders["argv"], env=given, orders=orders, stdout=announcing)
+    return subprocess.Popen(  # noqa: S603  # our own script
+        [sys.executable, "-I", "-S", guardian.__file__, json.dumps(orders)],
+        stdin=subprocess.DEVNULL,
+        stdout=announcing,
+        start_new_session=True,
+        env=env,
+    )
 
 
 def _as_popen_tells(code: int) -> int:

@@ -20,7 +20,10 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # https://man7.org/linux/man-pages/man2/prctl.2.html
 _PR_SET_PDEATHSIG = 1
@@ -46,14 +49,29 @@ class Orders(TypedDict):
     remove: list[str]
 
 
-def run(orders: Orders) -> int:
+class Child(Protocol):
+    """
+    What was started: ``subprocess.Popen``, or as much of it.
+    """
+
+    @property
+    def pid(self) -> int: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, signal_: int, /) -> None: ...
+
+
+def run(orders: Orders, start: "Callable[[Orders], Child] | None" = None) -> int:
     """
     Run the server until it ends or nobody is left; its exit code, above 128 after a signal.
+
+    ``start`` starts it in another way than by its ``argv``.
     """
     if orders["detached"] and os.fork():
         return 0
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    child = _start(orders)
+    child = (start or _start)(orders)
     # Whoever started the guardian reads the server's process id from here.
     os.write(sys.stdout.fileno(), f"{child.pid}\n".encode())
     is_left = threading.Event()
@@ -77,11 +95,14 @@ def _start(orders: Orders) -> "subprocess.Popen[bytes]":
             extra_groups=None if orders["user"] is None else [],
             start_new_session=True,
             # Safe: this process has no other thread yet.
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # one thread, see above
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # one thread, see above
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """
+    End by ``kill -9`` as soon as the parent is gone (on Linux).
+    """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -101,9 +122,7 @@ def _see_off_the_orphans(grace_s: float) -> None:
     signal.alarm(0)
 
 
-def _end_when_left(
-    orders: Orders, child: "subprocess.Popen[bytes]", is_left: threading.Event
-) -> None:
+def _end_when_left(orders: Orders, child: Child, is_left: threading.Event) -> None:
     # The lock stays held until this process ends: who comes meanwhile waits, and starts anew.
     lock = os.open(orders["lock"], os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
