@@ -1,0 +1,230 @@
+"""
+What the engine's journal calls with each work: carries it out, or leaves it to others.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final, Self
+
+import structlog
+from pydantic import JsonValue
+
+from servicekit import correlation
+from servicekit.clock import Now
+from servicekit.correlation import Correlation
+from servicekit.durable.metrics import CountingWitness, SagaMetrics
+from servicekit.durable.pauses import Pauses
+from servicekit.durable.transact import Given, LostOwnership, Transact
+from servicekit.durable.works import Works
+from servicekit.sagas import Runner, Saga, Work
+
+#: Recovered works that make their first attempts at once: a restart must not flood who was slow.
+_RECOVERING_AT_ONCE: Final = 8
+_RESUMED_AFTER_S: Final = 5.0
+
+log = structlog.get_logger()
+
+
+def key_of(saga: str, work_id: str) -> str:
+    """
+    A work's name in the journal.
+    """
+    return f"{saga}:{work_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    A work with the ids of the request that it belongs to, as the journal keeps them.
+    """
+
+    work: Work
+    ids: Correlation
+
+    @classmethod
+    def of(cls, given: Given) -> Self:
+        """
+        Read what ``given`` has written.
+        """
+        until, subject = given["until"], given["subject"]
+        assert isinstance(subject, dict)  # noqa: S101  # written by `given`
+        work = Work(
+            str(given["id"]), subject, None if until is None else datetime.fromisoformat(str(until))
+        )
+        ids = correlation.continued(str(given["correlation_id"]), str(given["traceparent"]))
+        return cls(work, ids)
+
+    def given(self) -> Given:
+        """
+        Plain JSON.
+        """
+        until = self.work.until
+        return {
+            "id": self.work.id,
+            "subject": dict(self.work.subject),
+            "until": None if until is None else until.isoformat(),
+            "correlation_id": self.ids.correlation_id,
+            "traceparent": self.ids.traceparent,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    How works wait between attempts, and when they ask for attention.
+    """
+
+    pauses: Pauses
+    attention_after_s: float
+    now: Now
+
+
+class Carrier:
+    """
+    Carries out works over the journal of ``transact``.
+    """
+
+    def __init__(
+        self, transact: Transact, works: Works, metrics: SagaMetrics, patience: Patience
+    ) -> None:
+        self._transact = transact
+        self._works = works
+        self._metrics = metrics
+        self._patience = patience
+        self._recovering = asyncio.Semaphore(_RECOVERING_AT_ONCE)
+        self._resuming: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    def workflows(self, sagas: Mapping[str, Saga]) -> dict[str, Callable[[Given], Awaitable[str]]]:
+        """
+        What the journal calls with works, by saga.
+        """
+        return {name: partial(self._carry, self._counted(saga)) for name, saga in sagas.items()}
+
+    async def stop(self, within_s: float) -> int:
+        """
+        Wait for works that are doing something, and leave the rest as it is recorded; returns how many.
+        """
+        self._is_stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._works.quiet()
+        left = self._works.tasks
+        for task in left | self._resuming:
+            task.cancel()
+        if left | self._resuming:
+            await asyncio.wait(left | self._resuming, timeout=within_s)
+        return len(left)
+
+    async def _carry(self, saga: Saga, given: Given) -> str:
+        if self._is_stopping:
+            # As if it had not been handed over: whoever comes next takes it up.
+            raise asyncio.CancelledError
+        order = Order.of(given)
+        key = key_of(saga.name, order.work.id)
+        with correlation.correlated(order.ids), self._works.running(key) as is_recovered:
+            try:
+                return await self._outcome(saga, order.work, is_recovered=is_recovered)
+            except LostOwnership:
+                log.warning("saga.lost_to_another_replica", saga=saga.name, work=order.work.id)
+            except Exception:  # the outermost handler: the journal would take an error for the end
+                log.exception("saga.broken_off", saga=saga.name, work=order.work.id)
+                self._resume_later(key)
+        raise asyncio.CancelledError
+
+    async def _outcome(self, saga: Saga, work: Work, *, is_recovered: bool) -> str:
+        async with self._turn(saga, work, is_recovered=is_recovered) as pause:
+            patience = self._patience
+            runner = Runner(
+                pause=pause, attention_after_s=patience.attention_after_s, now=patience.now
+            )
+            ending = await runner.carry_out(saga, work, _Journal(self._transact))
+        self._metrics.ended(saga.name, ending)
+        self._works.end(key_of(saga.name, work.id))
+        return ending.how
+
+    @asynccontextmanager
+    async def _turn(
+        self, saga: Saga, work: Work, *, is_recovered: bool
+    ) -> AsyncIterator[Callable[[str, float], Awaitable[None]]]:
+        """
+        A recovered work waits for its turn, which lasts until it pauses; yields how to pause.
+        """
+        if not is_recovered:
+            yield self._pause
+            return
+        turn = _Turn(self._recovering)
+        await turn.begin()
+        log.info("saga.recovered", saga=saga.name, work=work.id)
+        self._metrics.recovered(saga.name)
+
+        async def pause(work_id: str, seconds: float) -> None:
+            turn.end()
+            await self._pause(work_id, seconds)
+
+        try:
+            yield pause
+        finally:
+            turn.end()
+
+    async def _pause(self, work_id: str, seconds: float) -> None:
+        with self._works.resting():
+            await self._patience.pauses.pause(work_id, seconds)
+
+    def _resume_later(self, key: str) -> None:
+        task = asyncio.create_task(self._resumed(key), name=f"resume {key}")
+        self._resuming.add(task)
+        task.add_done_callback(self._resuming.discard)
+
+    async def _resumed(self, key: str) -> None:
+        """
+        Have the work taken up from the journal again, after a while.
+        """
+        while True:
+            await asyncio.sleep(_RESUMED_AFTER_S)
+            try:
+                await self._transact.resume([key])
+            except Exception:  # a worker's loop: the work must not be left behind
+                log.exception("saga.not_resumed", work=key)
+            else:
+                return
+
+    def _counted(self, saga: Saga) -> Saga:
+        return replace(saga, witness=CountingWitness(saga.name, saga.witness, self._metrics))
+
+
+class _Turn:
+    """
+    A place in the semaphore that can be given back early, and once.
+    """
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
+        self._is_held = False
+
+    async def begin(self) -> None:
+        await self._places.acquire()
+        self._is_held = True
+
+    def end(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._places.release()
+
+
+class _Journal:
+    """
+    Steps of the workflow that the present task carries out.
+    """
+
+    def __init__(self, transact: Transact) -> None:
+        self._transact = transact
+
+    async def once(
+        self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
+    ) -> dict[str, JsonValue]:
+        return await self._transact.step(name, do)

@@ -1,0 +1,83 @@
+"""
+What Prometheus is told of sagas.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import Gauge
+
+from servicekit.sagas import Ending, Entry, Witness, Work
+from servicekit.telemetry import Telemetry
+
+
+class SagaMetrics:
+    """
+    Counts works by saga, which are few.
+    """
+
+    def __init__(self, telemetry: Telemetry, running: Callable[[], float]) -> None:
+        Gauge("saga_running", "Works now", registry=telemetry.registry).set_function(running)
+        self._ended = telemetry.counter("saga_ended", "Works that ended", ("saga", "outcome"))
+        self._recoveries = telemetry.counter(
+            "saga_recoveries", "Works that went on after a crash or a restart", ("saga",)
+        )
+        self._takeovers = telemetry.counter(
+            "saga_takeovers", "Works taken over from a replica that was lost", ("why",)
+        )
+        self._attention = telemetry.counter(
+            "saga_attention", "Works that began to need attention", ("saga", "step")
+        )
+
+    def ended(self, saga: str, ending: Ending) -> None:
+        """
+        A work has ended.
+        """
+        self._ended.labels(saga, ending.how).inc()
+
+    def recovered(self, saga: str) -> None:
+        """
+        A work goes on that was begun elsewhere or before.
+        """
+        self._recoveries.labels(saga).inc()
+
+    def taken_over(self, why: str, works: int) -> None:
+        """
+        Works of a replica were given to the others.
+        """
+        self._takeovers.labels(why).inc(works)
+
+    def needs_attention(self, saga: str, step: str) -> None:
+        """
+        A work repeats a step for long.
+        """
+        self._attention.labels(saga, step).inc()
+
+
+class CountingWitness:
+    """
+    Passes on what it is told, and counts.
+    """
+
+    def __init__(self, saga: str, witness: Witness, metrics: SagaMetrics) -> None:
+        self._saga = saga
+        self._witness = witness
+        self._metrics = metrics
+
+    def saw(self, work: Work, entry: Entry) -> None:
+        """
+        Passed on.
+        """
+        self._witness.saw(work, entry)
+
+    def repeating(self, work: Work, step: str, why: str) -> None:
+        """
+        Passed on.
+        """
+        self._witness.repeating(work, step, why)
+
+    async def needs_attention(self, work: Work, step: str, why: str) -> None:
+        """
+        Counted once it is told.
+        """
+        await self._witness.needs_attention(work, step, why)
+        self._metrics.needs_attention(self._saga, step)

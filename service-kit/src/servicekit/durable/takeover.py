@@ -1,0 +1,239 @@
+"""
+Replicas on PostgreSQL: each tells that it lives, and looks for those that do no longer.
+
+A replica holds an advisory lock named after it, on a connection of its own, and tells the time of
+the database every second. One whose lock is free and which has been silent for a moment is *gone*;
+one that holds its lock and has been silent for longer is *frozen*. Either way its work is resumed,
+which gives each work a new owner: what the old one still does, DBOS refuses to record.
+
+Judging begins a few seconds after a replica's own connection was made. When the database
+comes back from an outage all replicas have been silent for long, and have time to speak.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import psycopg
+import structlog
+from sqlalchemy import URL
+
+from servicekit.durable.addresses import SCHEMA
+from servicekit.durable.storage import connection_options
+from servicekit.durable.transact import VERSION
+from servicekit.errors import ServiceUnavailable
+
+_EVERY_S: Final = 1.0
+#: A connection that broke is made again sooner than this.
+_GONE_AFTER_S: Final = 1.5
+_FROZEN_AFTER_S: Final = 4.0
+_JUDGING_AFTER_S: Final = 3.0
+#: Longer is a connection that hangs: it is given up.
+_ROUND_S: Final = 5.0
+_RECONNECT_AFTER_S: Final = 0.5
+_BATCH: Final = 500
+
+_BEAT: Final = f"""
+INSERT INTO {SCHEMA}.saga_replicas (executor_id, seen_at) VALUES (%(me)s, clock_timestamp())
+ON CONFLICT (executor_id) DO UPDATE SET seen_at = excluded.seen_at
+"""  # noqa: S608  # our own schema
+_SILENT: Final = f"""
+SELECT executor_id, COALESCE(seen_at < clock_timestamp() - make_interval(secs => %(frozen)s), true)
+FROM (
+    SELECT DISTINCT executor_id FROM {SCHEMA}.workflow_status
+    WHERE status = 'PENDING' AND executor_id <> %(me)s
+      AND application_name = %(name)s AND application_version = %(version)s
+) AS busy
+LEFT JOIN {SCHEMA}.saga_replicas USING (executor_id)
+WHERE COALESCE(seen_at < clock_timestamp() - make_interval(secs => %(gone)s), true)
+"""  # noqa: S608
+_WORKS: Final = f"""
+SELECT workflow_uuid FROM {SCHEMA}.workflow_status
+WHERE status = 'PENDING' AND executor_id = %(executor)s
+  AND application_name = %(name)s AND application_version = %(version)s
+LIMIT {_BATCH}
+"""  # noqa: S608
+_FORGET: Final = f"DELETE FROM {SCHEMA}.saga_replicas WHERE executor_id = %(me)s"  # noqa: S608
+_FORGET_OLD: Final = f"""
+DELETE FROM {SCHEMA}.saga_replicas WHERE seen_at < clock_timestamp() - interval '1 day'
+"""  # noqa: S608
+
+log = structlog.get_logger()
+
+Connection = psycopg.AsyncConnection[tuple[object, ...]]
+Why = Literal["gone", "frozen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """
+    What is done with works of a lost replica, and who is told how many there were.
+    """
+
+    resume: Callable[[Sequence[str]], Awaitable[None]]
+    tell: Callable[[Why, int], None]
+
+
+class Replicas:
+    """
+    This replica among the others that carry out the sagas of the service called ``name``.
+    """
+
+    def __init__(self, url: URL, *, name: str, executor_id: str, resuming: Resuming) -> None:
+        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._name = name
+        self._me = executor_id
+        self._resuming = resuming
+        self._facts = {
+            "me": executor_id,
+            "name": name,
+            "version": VERSION,
+            "gone": _GONE_AFTER_S,
+            "frozen": _FROZEN_AFTER_S,
+        }
+        self._connection: Connection | None = None
+        self._heard_at = time.monotonic()
+        #: Whether others' work may be taken over here: not before the engine runs, nor when it ends.
+        self.is_judging = False
+
+    @asynccontextmanager
+    async def membership(self) -> AsyncIterator[None]:
+        """
+        Be known as alive; when it is left, the others need not wait for the silence to be noticed.
+        """
+        try:
+            self._connection = await self._joined()
+        except (psycopg.Error, OSError) as error:
+            raise ServiceUnavailable("the database") from error
+        try:
+            yield
+        finally:
+            await self._leave()
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """
+        Tell that this replica lives, and take over from those that do not, while inside.
+        """
+        watch = asyncio.create_task(self._forever(), name="saga-replicas")
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await asyncio.wait({watch})
+
+    def ping(self) -> None:
+        """
+        Raise ``ServiceUnavailable`` where the database has not heard of this replica for long.
+        """
+        if time.monotonic() - self._heard_at > _FROZEN_AFTER_S:
+            raise ServiceUnavailable("the database")
+
+    async def forget_old(self) -> None:
+        """
+        Remove replicas that nobody has heard of for a day.
+        """
+        if self._connection is not None:
+            await self._connection.execute(_FORGET_OLD)
+
+    async def _joined(self) -> Connection:
+        options = connection_options(f"{self._name} replica")
+        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **options)
+        await connection.execute("SELECT pg_advisory_lock(%s)", (_key(self._me),))
+        await connection.execute(_BEAT, self._facts)
+        return connection
+
+    async def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(_ROUND_S):
+                await connection.execute(_FORGET, self._facts)
+        except (psycopg.Error, OSError):
+            log.warning("sagas.left_without_a_word", replica=self._me)
+        finally:
+            await connection.close()
+
+    async def _forever(self) -> None:
+        while True:
+            try:
+                await self._while_connected()
+            except (
+                psycopg.Error,
+                OSError,
+                ServiceUnavailable,
+            ) as error:  # TimeoutError is an OSError
+                log.warning("sagas.replica_disconnected", reason=type(error).__name__)
+            except Exception:  # a worker's loop: others depend on its going on
+                log.exception("sagas.watch_failed")
+            await self._drop()
+            await asyncio.sleep(_RECONNECT_AFTER_S)
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _while_connected(self) -> None:
+        if self._connection is None:
+            async with asyncio.timeout(_ROUND_S):
+                self._connection = await self._joined()
+        loop = asyncio.get_running_loop()
+        judging_at = loop.time() + _JUDGING_AFTER_S
+        while True:
+            async with asyncio.timeout(_ROUND_S):
+                await self._connection.execute(_BEAT, self._facts)
+            self._heard_at = time.monotonic()
+            if self.is_judging and loop.time() >= judging_at:
+                await self._judge()
+            await asyncio.sleep(_EVERY_S)
+
+    async def _judge(self) -> None:
+        async with asyncio.timeout(_ROUND_S):
+            silent = await self._rows(_SILENT)
+        for executor_id, is_long in silent:
+            await self._take_over(str(executor_id), is_frozen=bool(is_long))
+
+    async def _take_over(self, executor_id: str, *, is_frozen: bool) -> None:
+        async with AsyncExitStack() as stack:
+            # Several survivors resuming the same work would take it from each other.
+            if not await self._locked(f"takeover of {executor_id}", stack):
+                return
+            is_gone = await self._locked(executor_id, stack)
+            if is_gone or is_frozen:
+                await self._resume(executor_id, "gone" if is_gone else "frozen")
+
+    async def _resume(self, executor_id: str, why: Why) -> None:
+        while rows := await self._rows(_WORKS, executor=executor_id):
+            works = [str(row[0]) for row in rows]
+            await self._resuming.resume(works)
+            self._resuming.tell(why, len(works))
+            log.warning("sagas.taken_over", replica=executor_id, why=why, works=len(works))
+
+    async def _locked(self, name: str, stack: AsyncExitStack) -> bool:
+        """
+        Whether the lock of that name was free; it is held until ``stack`` ends.
+        """
+        is_free = (await self._rows("SELECT pg_try_advisory_lock(%(key)s)", key=_key(name)))[0][0]
+        if is_free:
+            stack.push_async_callback(
+                self._rows, "SELECT pg_advisory_unlock(%(key)s)", key=_key(name)
+            )
+        return bool(is_free)
+
+    async def _rows(self, statement: str, **facts: object) -> list[tuple[object, ...]]:
+        connection = self._connection
+        if connection is None:
+            raise ServiceUnavailable("the database")
+        cursor = await connection.execute(statement, {**self._facts, **facts})
+        return await cursor.fetchall()
+
+
+def _key(name: str) -> int:
+    digest = hashlib.sha256(f"sagas of {name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
