@@ -1,0 +1,3 @@
+"""
+Reports: what was sold, what was not, and what the stock is worth.
+"""
