@@ -4,7 +4,7 @@ Many shoppers at once, and a shop that is stocked up for them.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -25,6 +25,14 @@ CLAIMED_CODE: Final = "CHAOS10"
 RARE_CODE: Final = "CHAOS-RARE"
 RARE_USES: Final = 5
 _MORE: Final = 1_000_000
+
+OnTold = Callable[[Told], Awaitable[None]]
+
+
+async def _nobody(_told: Told) -> None:
+    """
+    Nobody listens.
+    """
 
 
 class Crowd:
@@ -49,7 +57,7 @@ class Crowd:
         wishes: Sequence[Wish],
         *,
         at_once: int,
-        on_told: Callable[[Told], None] = lambda _told: None,
+        on_told: OnTold = _nobody,
     ) -> list[Told]:
         """
         Carry all of them to the shop, so many at a time; tells what each was told, in their order.
@@ -59,7 +67,7 @@ class Crowd:
         async def one(wish: Wish) -> Told:
             async with places:
                 told = await self._shopper.shop(wish)
-            on_told(told)
+            await on_told(told)
             return told
 
         return await asyncio.gather(*map(one, wishes))

@@ -55,6 +55,13 @@ class World:
         """
         return [server for name, server in self.servers.items() if name.startswith(GATEWAY)]
 
+    @property
+    def has_losses(self) -> bool:
+        """
+        Whether a service is down.
+        """
+        return not all(server.is_running for server in self.servers.values())
+
     def set_faults(self, faults: Faults = NO_FAULTS) -> None:
         """
         Change the network, everywhere at once.

@@ -1,0 +1,199 @@
+"""
+Kill, start again, settle, go through the books; again and again in one world.
+
+A round sends a crowd to the shop over a bad network, kills a service at the round's point, and
+starts again whatever is down after a while. In a quarter of the rounds something is killed a second
+time while the first recovers. In some, few shoppers or none come back after a failure: what was
+accepted has to end all the same.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from servicekit.testing import eventually
+from tests.chaos.books import Discrepancy, discrepancies
+from tests.chaos.construction import INVENTORY
+from tests.chaos.fault_proxy import NO_FAULTS, Faults, Moment, Passage
+from tests.chaos.kill_points import ACCEPT, KillPoint, KillPoints, Kind, Trap
+from tests.chaos.load import Crowd, crowd_at, stock_up
+from tests.chaos.shopping import Told
+from tests.chaos.statement import Statement, is_settled, read_statement
+from tests.chaos.tally import Tally
+from tests.chaos.world import World
+
+#: One answer in twenty is lost; one request in fifty arrives after its caller has given it up.
+BAD_NETWORK: Final = Faults(lost_answers=0.05, late_requests=0.02, late_s=1.0, silent=0.2)
+SETTLED_WITHIN_S: Final = 30.0
+_AUDIT_EVERY: Final = 25
+_DOWN_AT_MOST_S: Final = 0.8
+_SECOND_KILL: Final = 0.25
+_COME_BACK: Final = (1.0, 1.0, 0.5, 0.0)
+_LOOK_AGAIN_AFTER_S: Final = 0.02
+_RECOVERIES: Final = re.compile(r"^saga_recoveries_total\{.*\} (\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """
+    How many orders a round has, and how many shoppers are in the shop at once.
+    """
+
+    orders: int = 24
+    at_once: int = 8
+
+
+class Rounds:
+    """
+    The rounds of one world.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        crowd: Crowd,
+        start: Statement,
+        tally: Tally,
+        *,
+        kinds: Collection[Kind],
+        size: Size,
+    ) -> None:
+        self._world = world
+        self._crowd = crowd
+        self._start = start.shelves
+        self._tally = tally
+        self._size = size
+        self._points = KillPoints(kinds, seed=f"{world.plan.seed}:points")
+        self._random = random.Random(f"{world.plan.seed}:rounds")
+        self._told: list[Told] = []
+        self._traps: list[Trap] = []
+        self._rounds = 0
+        self._recovered_before = (0, 0)
+
+    async def round(self) -> str:
+        """
+        One round; tells it in a line.
+        """
+        began = time.monotonic()
+        self._rounds += 1
+        told = await self._storm(self._points.next())
+        self._told += told
+        found = await self._found()
+        self._tally.heard(told)
+        self._tally.rounds += 1
+        self._tally.found += found
+        killed = ", ".join(str(trap.point) for trap in self._traps)
+        verdict = f"{len(found)} DISCREPANCIES" if found else "ok"
+        seconds = time.monotonic() - began
+        return f"{self._world.plan.database:10} {seconds:5.1f} s  {verdict}  killed {killed}"
+
+    async def audit(self) -> list[Discrepancy]:
+        """
+        What inventory's own audit finds.
+        """
+        code, output = await self._world.servers[INVENTORY].run("audit")
+        return [Discrepancy("audit", INVENTORY, output.strip())] if code else []
+
+    async def _storm(self, point: KillPoint) -> list[Told]:
+        """
+        What the shoppers were told of a round; all services run again at its end.
+        """
+        self._traps = [Trap(point, self._kill)]
+        self._world.set_faults(BAD_NETWORK)
+        self._world.tell(self._passed)
+        wishes = self._crowd.wishes(self._size.orders, come_back=self._random.choice(_COME_BACK))
+        async with self._reviving():
+            at_random = asyncio.create_task(self._traps[0].began())
+            told = await self._crowd.shop(wishes, at_once=self._size.at_once, on_told=self._heard)
+            await at_random
+            for trap in self._traps:
+                # Its boundary did not come up: it is killed in a quiet shop.
+                trap.spring()
+        return told
+
+    async def _found(self) -> list[Discrepancy]:
+        with suppress(AssertionError):
+            await eventually(self._is_settled, within_s=SETTLED_WITHIN_S, every_s=0.1)
+        self._world.set_faults(NO_FAULTS)
+        await self._count_recovered()
+        statement = await read_statement(self._world.databases)
+        found = discrepancies(self._start, statement, self._told)
+        return found + (await self.audit() if self._rounds % _AUDIT_EVERY == 0 else [])
+
+    async def _is_settled(self) -> bool:
+        if not await is_settled(self._world.databases):
+            return False
+        # What is late may still change something.
+        await self._world.network_is_quiet()
+        return await is_settled(self._world.databases)
+
+    async def _passed(self, passage: Passage) -> None:
+        for trap in self._traps:
+            await trap.passed(passage)
+
+    async def _heard(self, told: Told) -> None:
+        if any(answer.status == 202 for answer in told.placed):
+            await self._passed(Passage(ACCEPT, Moment.DELIVERED, ""))
+
+    def _kill(self, point: KillPoint) -> None:
+        if self._world.servers[point.victim].kill():
+            self._tally.kills[str(point)] += 1
+
+    @asynccontextmanager
+    async def _reviving(self) -> AsyncIterator[None]:
+        """
+        Meanwhile, and until all is up at the end, whatever is down is started again.
+        """
+        over = asyncio.Event()
+        task = asyncio.create_task(self._revive(over))
+        try:
+            yield
+        finally:
+            over.set()
+            await task
+
+    async def _revive(self, over: asyncio.Event) -> None:
+        while not over.is_set() or self._world.has_losses:
+            if self._world.has_losses:
+                await asyncio.sleep(self._random.uniform(0, _DOWN_AT_MOST_S))
+                await self._world.start_what_is_down()
+                if len(self._traps) == 1 and self._random.random() < _SECOND_KILL:
+                    self._traps.append(Trap(self._points.boundary(), self._kill))
+            await asyncio.sleep(_LOOK_AGAIN_AFTER_S)
+
+    async def _count_recovered(self) -> None:
+        """
+        How many works the gateway has gone on with; it counts anew with each of its lives.
+        """
+        gateway = self._world.gateways[0]
+        async with httpx.AsyncClient(timeout=30) as client:
+            metrics = (await client.get(f"{gateway.url}/metrics")).text
+        count = sum(int(number) for number in _RECOVERIES.findall(metrics))
+        lives, before = self._recovered_before
+        self._tally.recovered += count - (before if lives == gateway.kills else 0)
+        self._recovered_before = (gateway.kills, count)
+
+
+@asynccontextmanager
+async def rounds_in(
+    world: World, tally: Tally, *, kinds: Collection[Kind], size: Size
+) -> AsyncIterator[Rounds]:
+    """
+    Rounds in a world that is stocked up for them; at the end, the tally gets what it has come to.
+    """
+    await stock_up(world)
+    start = await read_statement(world.databases)
+    async with crowd_at(world, seed=world.plan.seed) as crowd:
+        rounds = Rounds(world, crowd, start, tally, kinds=kinds, size=size)
+        yield rounds
+        tally.found += await rounds.audit()
+    tally.read(await read_statement(world.databases))
+    for proxy in world.proxies.values():
+        tally.faults.update(proxy.happened)

@@ -1,0 +1,80 @@
+"""
+What a run has done and found, in numbers and in lines.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.books import Discrepancy
+from tests.chaos.shopping import Told
+from tests.chaos.statement import Statement
+
+
+@dataclass(slots=True)
+class Tally:
+    """
+    The sum of all rounds. ``kills`` are by victim and boundary, ``faults`` by name.
+    """
+
+    began: float = field(default_factory=time.monotonic)
+    rounds: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    orders: Counter[str] = field(default_factory=Counter)
+    shoppers: Counter[str] = field(default_factory=Counter)
+    recovered: int = 0
+    found: list[Discrepancy] = field(default_factory=list)
+    evidence: list[Path] = field(default_factory=list)
+
+    def heard(self, told: Sequence[Told]) -> None:
+        """
+        What became of these shoppers.
+        """
+        for one in told:
+            self.shoppers["wishes"] += 1
+            self.shoppers["answers that were replays"] += sum(a.is_replay for a in one.placed)
+            self.shoppers["requests without an answer"] += one.failures
+            self.shoppers["left without an answer"] += not one.placed
+            self.shoppers["copies sent at once"] += one.wish.copies - 1
+
+    def read(self, statement: Statement) -> None:
+        """
+        What stands in the books of a world at its end.
+        """
+        self.orders.update(order.status for order in statement.orders.values())
+
+    def lines(self) -> list[str]:
+        """
+        The summary.
+        """
+        by_victim = Counter(point.split(" at ")[0] for point in self.kills.elements())
+        seconds = time.monotonic() - self.began
+        kills = f"{self.kills.total()} kills: {_told(by_victim)}"
+        return [
+            f"{self.rounds} rounds in {seconds / 60:.1f} min, {kills}",
+            "kills by boundary:",
+            *(f"    {count:3} {point}" for point, count in sorted(self.kills.items())),
+            f"orders: {sum(self.orders.values())}: {_told(self.orders)}",
+            f"shoppers: {_told(self.shoppers)}",
+            f"faults: {_told(self.faults)}",
+            f"works that went on after a crash: {self.recovered}",
+            f"discrepancies: {len(self.found)}",
+            *(f"    {one}" for one in self.found[:50]),
+            *(f"look into {folder}" for folder in self.evidence),
+        ]
+
+
+def say(line: str) -> None:
+    """
+    Print a line, at once.
+    """
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
