@@ -3,6 +3,7 @@ Applications served for tests as production serves them: by uvicorn, or as proce
 """
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
@@ -21,13 +22,48 @@ from servicekit.testing.polling import eventually, unused_port
 _READY_WITHIN_S = 30.0
 
 
+#: In so many turns the loop has heard of every client that has left.
+_TURNS = 10
+
+
 class _Server(uvicorn.Server):
+    """
+    Uvicorn's, without the tenths of a second that it waits at its end also where nobody is left.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_over = asyncio.Event()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """
         Nothing: Ctrl-C is pytest's.
         """
         yield
+
+    async def main_loop(self) -> None:
+        """
+        Tick ten times a second until it is over.
+        """
+        ticks = itertools.count()
+        while not (await self.on_tick(next(ticks)) or self.is_over.is_set()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self.is_over.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """
+        End at once where nobody is connected; otherwise as uvicorn does it.
+        """
+        for server in self.servers:
+            server.close()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+        else:
+            await self.lifespan.shutdown()
 
 
 @asynccontextmanager
@@ -58,7 +94,7 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
                 raise RuntimeError("the application refused to start")
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.is_over.set()
             await serving
 
 
