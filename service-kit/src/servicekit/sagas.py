@@ -14,7 +14,8 @@ change: undo what was done, the last first. *Unknown*, no answer or none that ca
 with the same key until it is known, or until the work's time is over, and then undo.
 
 The step that was refused or ran out of time is undone as well, since one of its attempts may still be
-on the wire: an ``undo`` must hold also where nothing was done, and against what comes after it. An undo
+on the wire; work that is begun again after a crash undoes every step before the pivot. So an ``undo`` must
+hold also where nothing was done, and against what comes after it. An undo
 is repeated until it holds, however long that takes. The same goes for a *pivot*, from whose first
 attempt on there is no way back but its refusal; time does not end it. Whatever has been repeated for
 ``attention_after_s`` is reported as needing attention, and goes on being repeated.
@@ -27,10 +28,11 @@ a saga cheap (docs/decisions/0015).
 """
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import count, takewhile
 from typing import Final, Literal, Protocol
 
 import structlog
@@ -118,6 +120,9 @@ class Step:
     is_pivot: bool = False
 
 
+What = Literal["done", "refused", "unknown", "undone"]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
@@ -125,7 +130,7 @@ class Entry:
     """
 
     step: str
-    what: Literal["done", "refused", "unknown", "undone"]
+    what: What
     at: datetime
     attempts: int
     facts: JsonObject
@@ -219,18 +224,22 @@ class Runner:
         self._attention_after = timedelta(seconds=attention_after_s)
         self._now = now
 
-    async def carry_out(self, saga: Saga, work: Work, journal: Journal) -> Ending:
+    async def carry_out(
+        self, saga: Saga, work: Work, journal: Journal, *, is_again: bool = False
+    ) -> Ending:
         """
         Do the steps of ``saga``, or undo them; returns after ``saga.ended`` has been told.
+
+        ``is_again`` says that it may have been begun before, and have come further than it does now.
         """
         with deadline.at(None):
             entries = await self._trial(saga, work, journal)
+            onward = replace(_after(work, entries), until=None)
             if _is_done(entries):
-                onward = replace(_after(work, entries), until=None)
                 entries += await self._do(saga, saga.from_pivot(), onward)
             if not _is_done(entries):
-                tried = saga.steps[: len(entries)]
-                await self._undo(saga, tried, replace(_after(work, entries), until=None))
+                tried = max(len(entries), len(saga.before_pivot()) if is_again else 0)
+                await self._undo(saga, saga.steps[:tried], onward)
             ending = _ending(entries)
             await self._tell(saga, work, ending)
         return ending
@@ -245,12 +254,12 @@ class Runner:
 
         async def attempt() -> dict[str, JsonValue]:
             seen.extend(await self._do(saga, saga.before_pivot(), work))
-            return {"entries": [_record(entry) for entry in seen]}
+            return {"entries": _ENTRIES.dump_python(seen, mode="json")}
 
-        recorded = _entries(await journal.once(saga.name, attempt))
+        recorded = _ENTRIES.validate_python((await journal.once(saga.name, attempt))["entries"])
         if not seen:
             for entry in recorded:
-                saga.witness.saw(work, entry)
+                _show(saga, work, entry)
         return recorded
 
     async def _do(self, saga: Saga, steps: Sequence[Step], work: Work) -> list[Entry]:
@@ -260,8 +269,7 @@ class Runner:
         entries: list[Entry] = []
         for step in steps:
             so_far = _after(work, entries)
-            entries.append(await self._persist(saga, step.name, step.do, so_far))
-            saga.witness.saw(work, entries[-1])
+            entries.append(await self._persist(_Effort(saga, step.name, step.do, so_far)))
             if entries[-1].what != "done":
                 break
         return entries
@@ -269,79 +277,121 @@ class Runner:
     async def _undo(self, saga: Saga, steps: Sequence[Step], work: Work) -> None:
         for step in reversed(steps):
             if step.undo is not nothing:
-                entry = await self._persist(saga, step.name, step.undo, work, is_undo=True)
-                saga.witness.saw(work, entry)
+                await self._persist(_Effort(saga, step.name, step.undo, work, is_undo=True))
 
-    async def _persist(
-        self, saga: Saga, name: str, deed: Deed, work: Work, *, is_undo: bool = False
-    ) -> Entry:
+    async def _persist(self, effort: "_Effort") -> Entry:
         """
-        Attempt ``deed`` until its outcome is known, or the work's time is over.
+        Make attempts until the outcome is known, or the work's time is over.
         """
-        until = work.until
         began = self._now()
-        attempts = 0
         is_flagged = False
+        attempts = 0
         while True:
             attempts += 1
-            outcome = await self._attempt(deed, work)
+            outcome = await self._attempt(effort)
             now = self._now()
-            # What is done too late is undone like what may have been done.
-            is_late = until is not None and now >= until
-            match outcome:
-                case Done(facts) if not is_late:
-                    return Entry(name, "undone" if is_undo else "done", now, attempts, facts)
-                case Refused(code, facts) if not is_undo:
-                    return Entry(name, "refused", now, attempts, facts, code)
-            if is_late:
-                return Entry(name, "unknown", now, attempts, {"why": _why(outcome)})
+            if entry := effort.entry(outcome, now, attempts):
+                _show(effort.saga, effort.work, entry)
+                return entry
             if attempts == 1:
-                saga.witness.repeating(work, name, _why(outcome))
+                effort.tell_repeating(outcome)
             if not is_flagged and now - began >= self._attention_after:
-                is_flagged = await self._flagged(saga, work, name, _why(outcome))
-            await self._pause(work.id, self._pause_s(attempts, now, until))
+                is_flagged = await effort.is_flagged(outcome)
+            await self._pause(effort.work.id, _pause_s(attempts, now, effort.work.until))
 
-    async def _attempt(self, deed: Deed, work: Work) -> Outcome:
-        until = work.until
-        left_s = ATTEMPT_S if until is None else (until - self._now()).total_seconds()
+    async def _attempt(self, effort: "_Effort") -> Outcome:
+        work = effort.work
+        left_s = ATTEMPT_S if work.until is None else (work.until - self._now()).total_seconds()
         if left_s <= 0:
             return Unknown("DEADLINE_EXCEEDED")
         try:
             with deadline.within(min(left_s, ATTEMPT_S)):
-                return await deed(work)
+                return await effort.deed(work)
         except (
             Exception
         ):  # the outermost handler of a step: a mistake of ours must not lose the work
-            log.exception("saga.attempt_failed", work=work.id)
+            log.exception("saga.attempt_failed", work=work.id, step=effort.step)
             return Unknown("INTERNAL")
 
-    async def _flagged(self, saga: Saga, work: Work, step: str, why: str) -> bool:
-        log.error("saga.needs_attention", saga=saga.name, work=work.id, step=step, why=why)
-        try:
-            await saga.witness.needs_attention(work, step, why)
-        except Exception:  # as above; it is told again after the next attempt
-            log.exception("saga.attention_not_told", work=work.id)
-            return False
-        return True
-
     async def _tell(self, saga: Saga, work: Work, ending: Ending) -> None:
-        attempts = 0
-        while True:
-            attempts += 1
+        for attempts in count(1):
             try:
                 await saga.ended(work, ending)
             except Exception:  # as above: what has ended must become known
                 log.exception("saga.end_not_told", saga=saga.name, work=work.id)
-                await self._pause(work.id, self._pause_s(attempts, self._now(), None))
             else:
                 return
+            await self._pause(work.id, _pause_s(attempts, self._now(), None))
 
-    def _pause_s(self, attempts: int, now: datetime, until: datetime | None) -> float:
-        longest_s = _LONGEST_PAUSE_WITHOUT_END_S if until is None else _LONGEST_PAUSE_S
-        # 2 ** 20 is beyond any bound already; a float has an end.
-        most_s = min(longest_s, _FIRST_PAUSE_S * 2 ** min(attempts, 20))
-        pause_s = random.uniform(most_s / 2, most_s)  # noqa: S311  # to spread attempts
-        return pause_s if until is None else min(pause_s, max(0.0, (until - now).total_seconds()))
+
+@dataclass(frozen=True, slots=True)
+class _Effort:
+    """
+    A step that is to be done, or undone, however many attempts that takes.
+    """
+
+    saga: Saga
+    step: str
+    deed: Deed
+    work: Work
+    is_undo: bool = False
+
+    def entry(self, outcome: Outcome, now: datetime, attempts: int) -> Entry | None:
+        """
+        What it came to, or None where it has to be repeated.
+        """
+        # What is done too late is undone like what may have been done.
+        is_late = self.work.until is not None and now >= self.work.until
+        match outcome:
+            case Done(facts) if not is_late:
+                what: What = "undone" if self.is_undo else "done"
+                return Entry(self.step, what, now, attempts, facts)
+            case Refused(code, facts) if not self.is_undo:
+                return Entry(self.step, "refused", now, attempts, facts, code)
+        if is_late:
+            return Entry(self.step, "unknown", now, attempts, {"why": _why(outcome)})
+        return None
+
+    def tell_repeating(self, outcome: Outcome) -> None:
+        with _unharmed("repeating"):
+            self.saga.witness.repeating(self.work, self.step, _why(outcome))
+
+    async def is_flagged(self, outcome: Outcome) -> bool:
+        """
+        Whether the need for attention could be told; if not, it is told again after the next attempt.
+        """
+        facts = {"saga": self.saga.name, "work": self.work.id, "step": self.step}
+        log.error("saga.needs_attention", why=_why(outcome), **facts)
+        try:
+            await self.saga.witness.needs_attention(self.work, self.step, _why(outcome))
+        except Exception:  # the outermost handler of a witness, as in _unharmed
+            log.exception("saga.attention_not_told", work=self.work.id)
+            return False
+        return True
+
+
+def _show(saga: Saga, work: Work, entry: Entry) -> None:
+    with _unharmed("saw"):
+        saga.witness.saw(work, entry)
+
+
+@contextmanager
+def _unharmed(telling: str) -> Iterator[None]:
+    """
+    What goes wrong with a witness is its own business: the work goes on.
+    """
+    try:
+        yield
+    except Exception:  # the outermost handler of a witness
+        log.exception("saga.witness_failed", telling=telling)
+
+
+def _pause_s(attempts: int, now: datetime, until: datetime | None) -> float:
+    longest_s = _LONGEST_PAUSE_WITHOUT_END_S if until is None else _LONGEST_PAUSE_S
+    # 2 ** 20 is beyond any bound already; a float has an end.
+    most_s = min(longest_s, _FIRST_PAUSE_S * 2 ** min(attempts, 20))
+    pause_s = random.uniform(most_s / 2, most_s)  # noqa: S311  # to spread attempts
+    return pause_s if until is None else min(pause_s, max(0.0, (until - now).total_seconds()))
 
 
 def _why(outcome: Outcome) -> str:
@@ -376,14 +426,5 @@ def _ending(entries: Sequence[Entry]) -> Ending:
     )
 
 
-def _record(entry: Entry) -> JsonValue:
-    record: JsonValue = _ENTRY.dump_python(entry, mode="json")
-    return record
-
-
-def _entries(recorded: JsonObject) -> list[Entry]:
-    return _ENTRIES.validate_python(recorded["entries"])
-
-
-_ENTRY: Final = TypeAdapter(Entry)
+#: Entries as a journal keeps them: plain JSON, which is checked when it is read.
 _ENTRIES: Final = TypeAdapter(list[Entry])

@@ -133,7 +133,7 @@ class Carrier:
                 log.warning("saga.lost_to_another_replica", saga=saga.name, work=order.work.id)
             except Exception:  # the outermost handler: the journal would take an error for the end
                 log.exception("saga.broken_off", saga=saga.name, work=order.work.id)
-                self._resume_later(key)
+                self._resume_later(key, order.work.id)
         raise asyncio.CancelledError
 
     async def _outcome(self, saga: Saga, work: Work, *, is_recovered: bool) -> str:
@@ -142,7 +142,9 @@ class Carrier:
             runner = Runner(
                 pause=pause, attention_after_s=patience.attention_after_s, now=patience.now
             )
-            ending = await runner.carry_out(saga, work, _Journal(self._transact))
+            ending = await runner.carry_out(
+                saga, work, _Journal(self._transact), is_again=is_recovered
+            )
         self._metrics.ended(saga.name, ending)
         self._works.end(key_of(saga.name, work.id))
         return ending.how
@@ -175,17 +177,17 @@ class Carrier:
         with self._works.resting():
             await self._patience.pauses.pause(work_id, seconds)
 
-    def _resume_later(self, key: str) -> None:
-        task = asyncio.create_task(self._resumed(key), name=f"resume {key}")
+    def _resume_later(self, key: str, work_id: str) -> None:
+        task = asyncio.create_task(self._resumed(key, work_id), name=f"resume {key}")
         self._resuming.add(task)
         task.add_done_callback(self._resuming.discard)
 
-    async def _resumed(self, key: str) -> None:
+    async def _resumed(self, key: str, work_id: str) -> None:
         """
         Have the work taken up from the journal again, after a while.
         """
         while True:
-            await asyncio.sleep(_RESUMED_AFTER_S)
+            await self._patience.pauses.pause(work_id, _RESUMED_AFTER_S)
             try:
                 await self._transact.resume([key])
             except Exception:  # a worker's loop: the work must not be left behind

@@ -55,6 +55,12 @@ def only_one() -> Iterator[None]:
         _ONE.release()
 
 
+class _Unrecorded(BaseException):
+    """
+    Carries a step's exception past DBOS, which would record it as what the step came to.
+    """
+
+
 class Transact:
     """
     DBOS between ``launch`` and ``destroy``.
@@ -132,9 +138,15 @@ class Transact:
         """
 
         async def once() -> dict[str, JsonValue]:
-            return await do()
+            try:
+                return await do()
+            except Exception as failure:
+                raise _Unrecorded from failure
 
-        return await DBOS.run_step_async({"name": name, "retries_allowed": False}, once)
+        try:
+            return await DBOS.run_step_async({"name": name, "retries_allowed": False}, once)
+        except _Unrecorded as unrecorded:
+            raise unrecorded.__cause__ or unrecorded from None
 
     async def resume(self, workflow_ids: Sequence[str]) -> None:
         """
