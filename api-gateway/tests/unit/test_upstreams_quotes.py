@@ -196,12 +196,10 @@ def _every_amount(answer: Answer, change: Callable[[str], object]) -> None:
             one["amount"] = change(one["amount"])
 
 
-def _all_but(answer: Answer, **changed: object) -> None:
-    """
-    Change the order's amounts and, to the same, those of the second line.
-    """
-    answer.update(changed)
-    _line(answer, **changed)
+def _take_nothing_off(answer: Answer) -> None:
+    for part in (answer, *answer["lines"]):
+        for one in part["discounts"]:
+            one["amount"] = "0.00"
 
 
 #: The right one has the lines B-1, 1 at 0.05, and A-1, 3 at 19.99: see the first test.
@@ -225,7 +223,8 @@ WRONG: dict[str, Change] = {
     "needless zeros": lambda a: a.update(finalPrice="042.86"),
     "a line's end behind an amount": lambda a: a.update(finalPrice="42.86\n"),
     "digits of another script": lambda a: a.update(finalPrice="٤٢.٨٦"),
-    "fewer decimals in one amount": lambda a: _line(a, 0, basePrice="0.050"),
+    "a point that has moved": lambda a: a.update(finalPrice="428.6"),
+    "more decimals in one amount": lambda a: _line(a, 0, basePrice="0.050"),
     "more decimals in the sums": lambda a: a.update(
         {name: a[name] + "0" for name in ("subtotal", "discount", "tax", "finalPrice")}
     ),
@@ -255,7 +254,6 @@ WRONG: dict[str, Change] = {
     "another discount": lambda a: a.update(discount="24.00"),
     "another total of a line": lambda a: _line(a, finalPrice="42.81"),
     "another unit price": lambda a: _line(a, basePrice="20.00"),
-    "a total that no line adds up to": lambda a: _all_but(a, finalPrice="0.01"),
     "a total of lines that is not theirs": lambda a: (
         a.update(finalPrice="42.85"), _line(a, finalPrice="42.81")
     ),
@@ -263,6 +261,7 @@ WRONG: dict[str, Change] = {
     "what codes took off moved from one to the other": lambda a: (
         a["discounts"][0].update(amount="6.00"), a["discounts"][1].update(amount="18.01")
     ),
+    "a discount of which no code took off anything": _take_nothing_off,
     "a code that took off more of a line": lambda a: a["lines"][1]["discounts"][0].update(
         amount="6.01"
     ),
@@ -283,6 +282,29 @@ async def test_a_quote_that_is_not_the_one_asked_for_is_not_believed(change: Cha
     assert [(line["event"], line["upstream"]) for line in logs] == [
         ("upstream.answer_unusable", "pricing")
     ]
+
+
+#: The same where no sum shows it, since it is free.
+WRONG_AND_FREE: dict[str, Change] = {
+    "another quantity": lambda a: _line(a, 0, quantity=2),
+    "a line twice": lambda a: a["lines"].append(a["lines"][0]),
+    "a line more": lambda a: a["lines"].append(a["lines"][0] | {"productId": "C-1"}),
+    "a code twice": lambda a: a["discounts"].append(a["discounts"][0]),
+    "another code": lambda a: a["discounts"][0].update(code="OTHER"),
+    "no decimals": lambda a: a.update(tax="0"),
+}
+
+
+@pytest.mark.parametrize("change", WRONG_AND_FREE.values(), ids=WRONG_AND_FREE)
+async def test_a_gift_is_not_another_gift(change: Change) -> None:
+    """
+    What costs nothing is what was asked for, all the same.
+    """
+    shop = Shop()
+    shop.pricing.prices["A-1"] = price("A-1", "0.00")
+
+    with pytest.raises(UpstreamFailed):
+        await shop.quote(telling(change), items=[Item("A-1", 1)], codes=["TEN"])
 
 
 async def test_more_off_than_a_line_costs_is_not_believed() -> None:

@@ -69,7 +69,7 @@ class Stock:
         # What was held before may have been sold since: it is the order's all the same.
         lines = _lines_of(reply, order_id, {"RESERVED", "COMMITTED"}, status=201)
         told = {line.product_id: line.quantity for line in lines}
-        if len(lines) != len(items) or told != {one.product_id: one.quantity for one in items}:
+        if told != {item.product_id: item.quantity for item in items}:
             raise distrusted(reply, "other items than were asked for")
         by_product: dict[str, Reservation] = {line.product_id: line for line in lines}
         return {item.product_id: by_product[item.product_id] for item in items}
