@@ -177,12 +177,14 @@ class Saga:
     A table of steps by a name, with whoever watches its work and is told its end.
 
     ``ended`` is repeated until it returns, and is told an end again after a crash.
+    A ``journal`` of its own is one that all who carry out a work share, several at once even.
     """
 
     name: str
     steps: tuple[Step, ...]
     ended: Callable[[Work, Ending], Awaitable[None]]
     witness: Witness
+    journal: "Callable[[Work], Journal] | None" = None
 
     def before_pivot(self) -> tuple[Step, ...]:
         """

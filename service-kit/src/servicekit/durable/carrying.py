@@ -20,7 +20,7 @@ from servicekit.durable.metrics import CountingWitness, SagaMetrics
 from servicekit.durable.pauses import Pauses
 from servicekit.durable.transact import Given, LostOwnership, Transact
 from servicekit.durable.works import Works
-from servicekit.sagas import Runner, Saga, Work
+from servicekit.sagas import Ending, Pause, Runner, Saga, Work
 
 #: Recovered works that make their first attempts at once: a restart must not flood who was slow.
 _RECOVERING_AT_ONCE: Final = 8
@@ -83,6 +83,16 @@ class Patience:
     now: Now
 
 
+class _MustWait(Exception):
+    """
+    Work that is carried out at once has come to where it would have to be repeated.
+    """
+
+
+async def _no_pause(_work_id: str, _seconds: float) -> None:
+    raise _MustWait
+
+
 class Carrier:
     """
     Carries out works over the journal of ``transact``.
@@ -98,12 +108,35 @@ class Carrier:
         self._recovering = asyncio.Semaphore(_RECOVERING_AT_ONCE)
         self._resuming: set[asyncio.Task[None]] = set()
         self._is_stopping = False
+        self._sagas: dict[str, Saga] = {}
 
     def workflows(self, sagas: Mapping[str, Saga]) -> dict[str, Callable[[Given], Awaitable[str]]]:
         """
         What the journal calls with works, by saga.
         """
-        return {name: partial(self._carry, self._counted(saga)) for name, saga in sagas.items()}
+        self._sagas = {name: self._counted(saga) for name, saga in sagas.items()}
+        return {name: partial(self._carry, saga) for name, saga in self._sagas.items()}
+
+    async def is_done_at_once(self, name: str, order: Order) -> bool:
+        """
+        Carry the work out as long as nothing has to be repeated; what is begun and not done stays so.
+        """
+        saga, work = self._sagas[name], order.work
+        if saga.journal is None:
+            return False
+        runner = self._runner(_no_pause)
+        with correlation.correlated(order.ids), self._works.running(key_of(name, work.id)):
+            try:
+                ending = await runner.carry_out(saga, work, saga.journal(work))
+            except _MustWait:
+                return False
+            except (
+                Exception
+            ):  # the outermost handler: the work goes on by the engine, whatever it was
+                log.exception("saga.broken_off", saga=name, work=work.id)
+                return False
+            self._over(saga, work, ending)
+            return True
 
     async def stop(self, within_s: float) -> int:
         """
@@ -138,16 +171,20 @@ class Carrier:
 
     async def _outcome(self, saga: Saga, work: Work, *, is_recovered: bool) -> str:
         async with self._turn(saga, work, is_recovered=is_recovered) as pause:
-            patience = self._patience
-            runner = Runner(
-                pause=pause, attention_after_s=patience.attention_after_s, now=patience.now
-            )
-            ending = await runner.carry_out(
-                saga, work, _Journal(self._transact), is_again=is_recovered
-            )
+            # What has a journal of its own may have been carried out without the engine before.
+            journal = saga.journal(work) if saga.journal else _Journal(self._transact)
+            is_again = is_recovered or saga.journal is not None
+            ending = await self._runner(pause).carry_out(saga, work, journal, is_again=is_again)
+        self._over(saga, work, ending)
+        return ending.how
+
+    def _runner(self, pause: Pause) -> Runner:
+        patience = self._patience
+        return Runner(pause=pause, attention_after_s=patience.attention_after_s, now=patience.now)
+
+    def _over(self, saga: Saga, work: Work, ending: Ending) -> None:
         self._metrics.ended(saga.name, ending)
         self._works.end(key_of(saga.name, work.id))
-        return ending.how
 
     @asynccontextmanager
     async def _turn(
