@@ -109,15 +109,18 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd_at(world: World, *, seed: str) -> AsyncIterator[Crowd]:
+async def crowd_at(
+    world: World, *, seed: str, answer_within_s: float = 30.0
+) -> AsyncIterator[Crowd]:
     """
-    A crowd before all of the world's gateways.
+    A crowd before all of the world's gateways. Who is not answered in time goes elsewhere.
     """
     urls = [gateway.url for gateway in world.gateways]
     token = await world.token("shopper")
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
     async with httpx.AsyncClient(limits=limits) as client:
-        yield Crowd(Shopper(client, urls, token, seed=seed), seed=seed)
+        shopper = Shopper(client, urls, token, seed=seed, answer_within_s=answer_within_s)
+        yield Crowd(shopper, seed=seed)
 
 
 async def stock_up(world: World) -> None:

@@ -20,7 +20,6 @@ import httpx
 
 from servicekit.testing import eventually
 from tests.chaos.books import Discrepancy, discrepancies
-from tests.chaos.construction import INVENTORY
 from tests.chaos.fault_proxy import NO_FAULTS, Faults, Moment, Passage
 from tests.chaos.kill_points import ACCEPT, KillPoint, KillPoints, Kind, Trap
 from tests.chaos.load import Crowd, crowd_at, stock_up
@@ -31,6 +30,10 @@ from tests.chaos.world import World
 
 #: One answer in twenty is lost; one request in fifty arrives after its caller has given it up.
 BAD_NETWORK: Final = Faults(lost_answers=0.05, late_requests=0.02, late_s=1.0, silent=0.2)
+#: Until it is over nothing arrives but late: orders run out of time, are undone, and then it comes.
+HELD: Final = Faults(late_requests=1.0, late_s=5.0, silent=0.2)
+_HELD_EVERY: Final = 8
+_HELD_FOR_S: Final = 3.5
 SETTLED_WITHIN_S: Final = 30.0
 _AUDIT_EVERY: Final = 25
 _DOWN_AT_MOST_S: Final = 0.8
@@ -94,22 +97,14 @@ class Rounds:
         seconds = time.monotonic() - began
         return f"{self._world.plan.database:10} {seconds:5.1f} s  {verdict}  killed {killed}"
 
-    async def audit(self) -> list[Discrepancy]:
-        """
-        What inventory's own audit finds.
-        """
-        code, output = await self._world.servers[INVENTORY].run("audit")
-        return [Discrepancy("audit", INVENTORY, output.strip())] if code else []
-
     async def _storm(self, point: KillPoint) -> list[Told]:
         """
         What the shoppers were told of a round; all services run again at its end.
         """
         self._traps = [Trap(point, self._kill)]
-        self._world.set_faults(BAD_NETWORK)
         self._world.tell(self._passed)
         wishes = self._crowd.wishes(self._size.orders, come_back=self._random.choice(_COME_BACK))
-        async with self._reviving():
+        async with self._weather(), self._reviving():
             at_random = asyncio.create_task(self._traps[0].began())
             told = await self._crowd.shop(wishes, at_once=self._size.at_once, on_told=self._heard)
             await at_random
@@ -125,7 +120,7 @@ class Rounds:
         await self._count_recovered()
         statement = await read_statement(self._world.databases)
         found = discrepancies(self._start, statement, self._told)
-        return found + (await self.audit() if self._rounds % _AUDIT_EVERY == 0 else [])
+        return found + (await self._world.audit() if self._rounds % _AUDIT_EVERY == 0 else [])
 
     async def _is_settled(self) -> bool:
         if not await is_settled(self._world.databases):
@@ -145,6 +140,23 @@ class Rounds:
     def _kill(self, point: KillPoint) -> None:
         if self._world.servers[point.victim].kill():
             self._tally.kills[str(point)] += 1
+
+    @asynccontextmanager
+    async def _weather(self) -> AsyncIterator[None]:
+        """
+        A bad network; now and then one that at first holds everything back on its way to one service.
+        """
+        self._world.set_faults(BAD_NETWORK)
+        holding = asyncio.create_task(self._hold())
+        yield
+        await holding
+
+    async def _hold(self) -> None:
+        if self._rounds % _HELD_EVERY == 0:
+            held = self._random.choice([*self._world.proxies.values()])
+            held.faults = HELD
+            await asyncio.sleep(_HELD_FOR_S)
+            held.faults = BAD_NETWORK
 
     @asynccontextmanager
     async def _reviving(self) -> AsyncIterator[None]:
@@ -193,7 +205,7 @@ async def rounds_in(
     async with crowd_at(world, seed=world.plan.seed) as crowd:
         rounds = Rounds(world, crowd, start, tally, kinds=kinds, size=size)
         yield rounds
-        tally.found += await rounds.audit()
+        tally.found += await world.audit()
     tally.read(await read_statement(world.databases))
     for proxy in world.proxies.values():
         tally.faults.update(proxy.happened)

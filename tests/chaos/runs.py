@@ -5,7 +5,8 @@ Runs of many rounds, over several worlds.
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -73,24 +74,33 @@ def _worlds(wanted: Wanted) -> list[tuple[Database, int]]:
 async def _run_world(
     plan: Plan, rounds: int, wanted: Wanted, tally: Tally, give_up_at: float
 ) -> None:
+    before = len(tally.found)
+    async with (
+        evidence(tally) as folder,
+        running_world(plan, folder) as world,
+        rounds_in(world, tally, kinds=wanted.kinds, size=wanted.size) as storm,
+    ):
+        # What is wrong once is wrong in each later round of the world.
+        while rounds and len(tally.found) == before and time.monotonic() < give_up_at:
+            say(f"{tally.rounds + 1:4} {await storm.round()}")
+            rounds -= 1
+        for one in tally.found[before:]:
+            say(f"       {one}")
+
+
+@asynccontextmanager
+async def evidence(tally: Tally) -> AsyncIterator[Path]:
+    """
+    A folder for a world. It is kept where something was found, or where the harness itself failed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     before = len(tally.found)
+    is_over = False
     try:
-        async with (
-            running_world(plan, folder) as world,
-            rounds_in(world, tally, kinds=wanted.kinds, size=wanted.size) as storm,
-        ):
-            for _ in range(rounds):
-                if time.monotonic() > give_up_at or (tally.found and wanted.ends_at_first):
-                    break
-                say(f"{tally.rounds + 1:4} {await storm.round()}")
-                for one in tally.found[before:]:
-                    say(f"       {one}")
-                if len(tally.found) > before:
-                    # What is wrong once is wrong in each later round.
-                    break
+        yield folder
+        is_over = True
     finally:
-        if len(tally.found) > before:
-            tally.evidence.append(folder)
-        else:
+        if is_over and len(tally.found) == before:
             shutil.rmtree(folder, ignore_errors=True)
+        else:
+            say(f"kept: {folder}")

@@ -12,6 +12,7 @@ import httpx
 
 #: After this long even the most patient shopper leaves; s.
 PATIENCE_S: Final = 60.0
+_HANGS_UP_AFTER_S: Final = 0.02
 #: Statuses that an order does not leave by itself, or that say that somebody must look.
 TERMINAL: Final = ("CONFIRMED", "REJECTED", "FAILED", "CANCELLED")
 
@@ -112,12 +113,19 @@ class Shopper:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, urls: Sequence[str], token: str, *, seed: str
+        self,
+        client: httpx.AsyncClient,
+        urls: Sequence[str],
+        token: str,
+        *,
+        seed: str,
+        answer_within_s: float,
     ) -> None:
         self._client = client
         self._urls = urls
         self._token = token
         self._random = random.Random(seed)
+        self._answer_within_s = answer_within_s
 
     async def shop(self, wish: Wish) -> Told:
         """
@@ -187,7 +195,8 @@ class Shopper:
         """
         url = f"{self._random.choice(self._urls)}/api/v1/orders{path}"
         sent = {**(headers or {}), **self._authorization(wish)}
-        timeout_s = 0.02 if wish.hangs_up and method == "POST" and not path else 30.0
+        is_placing = method == "POST" and not path
+        timeout_s = _HANGS_UP_AFTER_S if wish.hangs_up and is_placing else self._answer_within_s
         try:
             answer = await self._client.request(
                 method, url, json=json, headers=sent, timeout=timeout_s

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.chaos.books import Discrepancy
 from tests.chaos.shopping import Told
@@ -28,7 +27,6 @@ class Tally:
     shoppers: Counter[str] = field(default_factory=Counter)
     recovered: int = 0
     found: list[Discrepancy] = field(default_factory=list)
-    evidence: list[Path] = field(default_factory=list)
 
     def heard(self, told: Sequence[Told]) -> None:
         """
@@ -64,7 +62,6 @@ class Tally:
             f"works that went on after a crash: {self.recovered}",
             f"discrepancies: {len(self.found)}",
             *(f"    {one}" for one in self.found[:50]),
-            *(f"look into {folder}" for folder in self.evidence),
         ]
 
 

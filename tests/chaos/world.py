@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from servicekit.testing.guarded import shared_lock
+from tests.chaos.books import Discrepancy
 from tests.chaos.construction import (
     GATEWAY,
     IDENTITY,
@@ -89,6 +90,13 @@ class World:
         """
         for proxy in self.proxies.values():
             await proxy.quiet()
+
+    async def audit(self) -> list[Discrepancy]:
+        """
+        What inventory's own audit finds.
+        """
+        code, output = await self.servers[INVENTORY].run("audit")
+        return [Discrepancy("audit", INVENTORY, output.strip())] if code else []
 
     async def token(self, user: str) -> str:
         """
