@@ -1,0 +1,269 @@
+"""
+Keeps what becomes of the orders that run in this replica, and tells whoever waits for it.
+
+An order's end is one transaction: what it has become, what was sold, and all of its timeline that is
+not written yet. So an order that is quick costs one transaction after the one that accepted it. Only
+what has not been written for a while is written before the end (``flush``), for those who watch.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+import structlog
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.checkout import repository, timeline
+from gateway.checkout.endings import Placed, placed_by
+from gateway.checkout.metrics import CheckoutMetrics
+from gateway.checkout.models import PLACE, Attention, Event, Order, Status
+from gateway.checkout.timeline import Timeline, Unwritten, event_of
+from gateway.checkout.waiting import Calls
+from servicekit.clock import Now
+from servicekit.database import Database, UniqueViolation
+from servicekit.sagas import Ending, Entry, Witness, Work
+
+log = structlog.get_logger()
+
+#: What has happened this long ago is written, if the order has not ended since.
+FLUSH_AFTER: Final = timedelta(seconds=0.2)
+
+_LOGGED: Final = {
+    Status.CONFIRMED: "order.confirmed",
+    Status.REJECTED: "order.rejected",
+    Status.FAILED: "order.failed",
+    Status.CANCELLED: "order.cancelled",
+}
+
+Writing = Callable[[AsyncConnection, Unwritten], Awaitable[int | None]]
+
+
+class Chronicle:
+    """
+    What the sagas tell their progress and their ends to.
+    """
+
+    def __init__(self, database: Database, metrics: CheckoutMetrics, *, now: Now) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._now = now
+        self._timeline = Timeline()
+        self._orders: dict[str, Order] = {}
+        self._undoing: set[str] = set()
+        #: The orders that end here.
+        self.ends = Calls[Order]()
+        #: That there is more to read of an order.
+        self.news = Calls[None]()
+
+    def began(self, order: Order, *, last: int) -> None:
+        """
+        An order is on its way, whose timeline stands at ``last``.
+        """
+        self._orders[order.id] = order
+        self._timeline.began(order.id, last)
+        self.news.tell(order.id, None)
+
+    def is_here(self, order_id: str) -> bool:
+        """
+        Whether the order runs in this replica, as far as it is known.
+        """
+        return order_id in self._timeline
+
+    def here(self) -> list[str]:
+        """
+        The orders that run in this replica, as far as it is known.
+        """
+        return [*self._timeline]
+
+    def forget(self, order_id: str) -> None:
+        """
+        The order does not run here any more.
+        """
+        self._timeline.forget(order_id)
+        self._undoing.discard(order_id)
+        self._orders.pop(order_id, None)
+
+    def witness_of(self, saga: str) -> Witness:
+        """
+        Who is told what happens in the course of that saga.
+        """
+        return _Eyes(self, saga)
+
+    async def placed(self, work: Work, ending: Ending) -> None:
+        """
+        The placing of an order has ended: keep what it has become, once.
+        """
+        result, now = placed_by(ending), self._now()
+
+        async def end(connection: AsyncConnection, before: Unwritten) -> int | None:
+            if not await repository.end_placing(
+                connection, work.id, result.status, now, sold=result.sold, reason=result.reason
+            ):
+                return None
+            if result.sold is not None:
+                day = repository.day_of(await self._created_at(connection, work.id))
+                await repository.add_sold(connection, work.id, day, result.sold)
+            return await timeline.write(connection, before, _end_of(result, now))
+
+        await self._end(work.id, end, partial(_after_placing, result=result, now=now))
+
+    async def cancelled(self, work: Work, ending: Ending) -> None:  # noqa: ARG002  # it ends one way
+        """
+        The cancelling of an order has ended: keep that, once.
+        """
+        now = self._now()
+
+        async def end(connection: AsyncConnection, before: Unwritten) -> int | None:
+            if not await repository.end_cancelling(connection, work.id, now):
+                return None
+            return await timeline.write(connection, before, Event("cancelled", now, {}))
+
+        status = Status.CANCELLED
+        await self._end(work.id, end, partial(replace, status=status, updated_at=now, ended_at=now))
+
+    async def flush(self) -> None:
+        """
+        Write what has happened some time ago to orders that have not ended yet.
+        """
+        due = self._timeline.due(self._now() - FLUSH_AFTER)
+        if not due:
+            return
+        try:
+            numbers = await self._database.transact(partial(_write_all, due))
+            for what, last in zip(due, numbers, strict=True):
+                self._timeline.written(what, last)
+        except UniqueViolation:
+            for what in due:
+                await self.write(what.order_id, timeline.write)
+        for what in due:
+            self.news.tell(what.order_id, None)
+
+    def happened(self, work: Work, name: str, facts: Mapping[str, JsonValue]) -> None:
+        """
+        Something to tell of an order.
+        """
+        self._timeline.add(work.id, Event(name, self._now(), facts))
+
+    def saw(self, work: Work, entry: Entry) -> None:
+        """
+        A step, or its undo, has come to its end.
+        """
+        if entry.what in {"refused", "unknown"}:
+            self._undoing.add(work.id)
+        self._timeline.add(work.id, event_of(entry))
+
+    def repeating(self, work: Work, step: str, why: str) -> None:
+        """
+        A step, or its undo, is done again.
+        """
+        what = "undo-repeating" if work.id in self._undoing else "repeating"
+        self.happened(work, f"{step}.{what}", {"why": why})
+
+    async def flag(self, work: Work, step: str, why: str, *, saga: str) -> None:
+        """
+        Show that an order takes long.
+        """
+        attention = Attention(self._now(), step, why)
+        while_in = Status.PENDING if saga == PLACE else Status.CANCELLING
+        name = "needs-attention" if saga == PLACE else "cancelling.needs-attention"
+        event = Event(name, attention.since, {"step": step, "why": why})
+
+        async def flag(connection: AsyncConnection, before: Unwritten) -> int | None:
+            if not await repository.flag(connection, work.id, attention, while_in=while_in):
+                return None
+            return await timeline.write(connection, before, event)
+
+        if await self.write(work.id, flag) is not None:
+            self._metrics.became(Status.NEEDS_ATTENTION)
+            log.error("order.needs_attention", order_id=work.id, step=step, why=why)
+            self.news.tell(work.id, None)
+
+    async def _end(self, order_id: str, end: Writing, ended: Callable[[Order], Order]) -> None:
+        is_first = await self.write(order_id, end) is not None
+        known = self._orders.get(order_id)
+        self.forget(order_id)
+        if is_first and known is not None:
+            order: Order | None = ended(known)
+        else:
+            order = await repository.by_id(self._database.glance, order_id)
+        if order is None:
+            return
+        if is_first:
+            self._metrics.became(order.status)
+            _tell(order)
+        self.ends.tell(order_id, order)
+        self.news.tell(order_id, None)
+
+    async def write(self, order_id: str, writing: Writing) -> int | None:
+        """
+        Write in one transaction, with what of the order's events is not written yet.
+
+        ``writing`` may be called twice: others may write events of the order at the same time. It
+        returns the last event's number, or None where there was nothing to do.
+        """
+        try:
+            return await self._attempt(order_id, writing)
+        except UniqueViolation:
+            self._timeline.overtaken(order_id)
+            return await self._attempt(order_id, writing)
+
+    async def _attempt(self, order_id: str, writing: Writing) -> int | None:
+        before = self._timeline.unwritten(order_id)
+        last = await self._database.transact(lambda connection: writing(connection, before))
+        if last is not None:
+            self._timeline.written(before, last)
+        return last
+
+    async def _created_at(self, connection: AsyncConnection, order_id: str) -> datetime:
+        order = self._orders.get(order_id) or await repository.by_id(connection, order_id)
+        # Its row was changed a moment ago, in this transaction.
+        assert order is not None  # noqa: S101
+        return order.created_at
+
+
+class _Eyes:
+    """
+    Sees the work of one saga.
+    """
+
+    def __init__(self, chronicle: Chronicle, saga: str) -> None:
+        self._chronicle = chronicle
+        self._saga = saga
+
+    def saw(self, work: Work, entry: Entry) -> None:
+        self._chronicle.saw(work, entry)
+
+    def repeating(self, work: Work, step: str, why: str) -> None:
+        self._chronicle.repeating(work, step, why)
+
+    async def needs_attention(self, work: Work, step: str, why: str) -> None:
+        await self._chronicle.flag(work, step, why, saga=self._saga)
+
+
+async def _write_all(due: Sequence[Unwritten], connection: AsyncConnection) -> list[int]:
+    return [await timeline.write(connection, what) for what in due]
+
+
+def _end_of(result: Placed, now: datetime) -> Event:
+    reason = result.reason
+    facts = {"code": reason.code, "step": reason.step} if reason is not None else {}
+    return Event(result.status.value.lower(), now, facts)
+
+
+def _after_placing(order: Order, *, result: Placed, now: datetime) -> Order:
+    return replace(
+        order,
+        status=result.status,
+        updated_at=now,
+        ended_at=now,
+        answer=result.sold.answer if result.sold is not None else None,
+        reason=result.reason,
+    )
+
+
+def _tell(order: Order) -> None:
+    reason = {"code": order.reason.code} if order.reason is not None else {}
+    log.info(_LOGGED[order.status], order_id=order.id, **reason)

@@ -1,0 +1,44 @@
+"""
+What the checkout counts and times. Labels are of closed sets.
+"""
+
+from prometheus_client import Gauge, Histogram
+
+from gateway.checkout.models import Status
+from servicekit.telemetry import LATENCY_BUCKETS_S, Telemetry
+
+
+class CheckoutMetrics:
+    """
+    Orders by what became of them, the seconds until their callers were told, and how many are held up.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._orders = telemetry.counter(
+            "orders_total", "Orders by what became of them in this replica", ("outcome",)
+        )
+        self._answers = Histogram(
+            "order_answer_seconds",
+            "Time until whoever places an order is answered",
+            ("status",),
+            buckets=LATENCY_BUCKETS_S,
+            registry=telemetry.registry,
+        )
+        #: Of all replicas, as last counted.
+        self.needing_attention = Gauge(
+            "orders_needing_attention",
+            "Orders that do not end by themselves within the time allowed",
+            registry=telemetry.registry,
+        )
+
+    def became(self, status: Status) -> None:
+        """
+        An order was accepted (PENDING) or has become what it is.
+        """
+        self._orders.labels("ACCEPTED" if status is Status.PENDING else status.value).inc()
+
+    def answered(self, status: Status, seconds: float) -> None:
+        """
+        Its caller was told so.
+        """
+        self._answers.labels(status.value).observe(seconds)

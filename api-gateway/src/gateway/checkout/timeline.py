@@ -1,0 +1,170 @@
+"""
+What happens to orders, event by event: kept in memory while an order is quick, and written with its end.
+
+An event is written once, by its name: what is told again after a crash changes nothing. Numbers count
+up within an order. Whoever alone has written an order's events knows the last number; a replica that
+takes an order over asks the database, and so does whoever finds that another was faster.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.checkout.models import Event
+from gateway.tables import order_events
+from servicekit.database import Reading, insert_on
+from servicekit.sagas import Entry
+
+_SINCE: Final = (
+    select(order_events)
+    .where(order_events.c.order_id == bindparam("order_id"), order_events.c.seq > bindparam("seq"))
+    .order_by(order_events.c.seq)
+)
+_LAST: Final = select(func.max(order_events.c.seq)).where(
+    order_events.c.order_id == bindparam("order_id")
+)
+#: How an entry of the journal is called in the timeline.
+_WHAT: Final = {
+    "done": "done",
+    "refused": "refused",
+    "unknown": "given-up",
+    "undone": "undone",
+}
+
+
+def event_of(entry: Entry) -> Event:
+    """
+    That a step, or its undo, has come to its end.
+    """
+    facts = {"attempts": entry.attempts} | ({"code": entry.code} if entry.code else {})
+    return Event(f"{entry.step}.{_WHAT[entry.what]}", entry.at, facts)
+
+
+@dataclass(slots=True)
+class _Running:
+    """
+    The events of an order that are not written yet, and the number of the last that is, if known.
+    """
+
+    last: int | None
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """
+    Events of an order to write, from behind number ``last`` on.
+    """
+
+    order_id: str
+    last: int | None
+    events: Sequence[Event]
+
+
+class Timeline:
+    """
+    The events of the orders that run in this replica.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[str, _Running] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._running)
+
+    def __contains__(self, order_id: str) -> bool:
+        return order_id in self._running
+
+    def began(self, order_id: str, last: int) -> None:
+        """
+        This replica has just written event ``last`` of the order, and nobody else writes now.
+        """
+        self._running[order_id] = _Running(last)
+
+    def add(self, order_id: str, event: Event) -> None:
+        """
+        Something has happened.
+        """
+        running = self._running.setdefault(order_id, _Running(None))
+        if all(event.name != known.name for known in running.events):
+            running.events.append(event)
+
+    def unwritten(self, order_id: str) -> Unwritten:
+        """
+        What is to be written of an order.
+        """
+        running = self._running.get(order_id) or _Running(None)
+        return Unwritten(order_id, running.last, tuple(running.events))
+
+    def due(self, before: datetime) -> list[Unwritten]:
+        """
+        The orders that have had something to write since ``before``.
+        """
+        return [
+            self.unwritten(order_id)
+            for order_id, running in self._running.items()
+            if running.events and running.events[0].at <= before
+        ]
+
+    def written(self, what: Unwritten, last: int) -> None:
+        """
+        These events are kept, the last of them as number ``last``.
+        """
+        running = self._running.get(what.order_id)
+        if running is not None:
+            running.last = last
+            names = {event.name for event in what.events}
+            running.events = [event for event in running.events if event.name not in names]
+
+    def overtaken(self, order_id: str) -> None:
+        """
+        Somebody else writes events of this order, too.
+        """
+        running = self._running.get(order_id)
+        if running is not None:
+            running.last = None
+
+    def forget(self, order_id: str) -> None:
+        """
+        The order has ended.
+        """
+        self._running.pop(order_id, None)
+
+
+async def write(connection: AsyncConnection, what: Unwritten, *extra: Event) -> int:
+    """
+    Keep events, but those whose names are kept; returns the last number.
+
+    Raises UniqueViolation where somebody else has taken a number: begin again without ``last``.
+    """
+    last = what.last
+    if last is None:
+        last = await connection.scalar(_LAST, {"order_id": what.order_id}) or 0
+    rows = [
+        {
+            "order_id": what.order_id,
+            "seq": seq,
+            "name": event.name,
+            "at": event.at,
+            "facts": dict(event.facts),
+        }
+        for seq, event in enumerate((*what.events, *extra), start=last + 1)
+    ]
+    if rows:
+        statement = insert_on(connection, order_events)
+        names = [order_events.c.order_id, order_events.c.name]
+        await connection.execute(statement.on_conflict_do_nothing(index_elements=names), rows)
+    return last + len(rows)
+
+
+async def read(reading: Reading, order_id: str, *, after: int = 0) -> list[Event]:
+    """
+    The events of an order from behind number ``after`` on.
+    """
+    found = await reading.execute(_SINCE, {"order_id": order_id, "seq": after})
+    rows = found if isinstance(found, Sequence) else found.all()
+    return [Event(row.name, row.at, row.facts, row.seq) for row in rows]

@@ -1,0 +1,163 @@
+"""
+What is done for orders without a request: begin what was accepted and not begun, try again what an
+administrator wants to be tried, write the timeline of what takes long, and forget old keys.
+
+Each replica does all of it; all of it is safe to do at the same moment elsewhere.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gateway.checkout import idempotency, repository
+from gateway.checkout.chronicle import Chronicle
+from gateway.checkout.metrics import CheckoutMetrics
+from gateway.checkout.models import CANCEL, PLACE, Order
+from gateway.checkout.service import Checkout, Terms, Works
+from servicekit.clock import Now
+from servicekit.database import Database
+from servicekit.maintenance import Maintenance
+
+log = structlog.get_logger()
+
+#: What was accepted this long ago should have been begun.
+LOST_AFTER: Final = timedelta(seconds=2)
+#: How far the clocks of replicas may be apart, for who asks them to try again.
+_SKEW: Final = timedelta(seconds=10)
+_BATCH: Final = 500
+_FLUSH_EVERY_S: Final = 0.2
+_LOOK_EVERY_S: Final = 1.0
+_FORGET_EVERY_S: Final = 60.0
+
+
+class Upkeep:
+    """
+    Runs beside the checkout.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        checkout: Checkout,
+        works: Works,
+        *,
+        chronicle: Chronicle,
+        metrics: CheckoutMetrics,
+        terms: Terms,
+        now: Now,
+    ) -> None:
+        self._database = database
+        self._checkout = checkout
+        self._works = works
+        self._chronicle = chronicle
+        self._metrics = metrics
+        self._terms = terms
+        self._now = now
+        self._begun: set[str] = set()
+        self._nudged: dict[str, datetime] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """
+        Go on in the background while inside; at the end nothing is left unwritten.
+        """
+        writing = Maintenance({"write-timelines": self._chronicle.flush}, interval_s=_FLUSH_EVERY_S)
+        looking = Maintenance(
+            {
+                "begin-lost-orders": self.begin_lost,
+                "try-again": self.try_again,
+                "count-attention": self.count_attention,
+            },
+            interval_s=_LOOK_EVERY_S,
+        )
+        forgetting = Maintenance(
+            {"forget-keys": self.forget_keys, "forget-ended": self.forget_ended},
+            interval_s=_FORGET_EVERY_S,
+        )
+        async with writing.running(), looking.running(), forgetting.running():
+            yield
+            await self._checkout.finish_accepting()
+
+    async def begin_lost(self) -> int:
+        """
+        Begin every order that was accepted and that nobody carries through; returns how many.
+
+        Such is left by a replica that died in between, or by an engine that could not be reached.
+        """
+        before, after_id, begun = self._now() - LOST_AFTER, "", 0
+        seen: set[str] = set()
+        while True:
+            async with self._database.read() as connection:
+                some = await repository.open_since(
+                    connection, before, after_id=after_id, limit=_BATCH
+                )
+            seen |= {order.id for order in some}
+            for order in await self._unknown(some):
+                log.warning("order.begun_late", order_id=order.id, saga=order.saga)
+                await self._checkout.begin(order)
+                begun += 1
+            if len(some) < _BATCH:
+                break
+            after_id = some[-1].id
+        # What is not open any more needs not be remembered.
+        self._begun &= {f"{saga}:{order_id}" for saga in (PLACE, CANCEL) for order_id in seen}
+        return begun
+
+    async def try_again(self) -> None:
+        """
+        Wake what waits here between two attempts and shall not wait.
+        """
+        async with self._database.read() as connection:
+            asked = await repository.retries_asked(connection, self._now() - _SKEW)
+        for order_id, at in asked.items():
+            if self._nudged.get(order_id) != at:
+                await self._works.nudge(order_id)
+        self._nudged = dict(asked)
+
+    async def count_attention(self) -> None:
+        """
+        Look how many orders need attention.
+        """
+        async with self._database.read() as connection:
+            number = await repository.needing_attention(connection)
+        self._metrics.needing_attention.set(number)
+
+    async def forget_keys(self) -> int:
+        """
+        Drop the keys that were kept long enough; returns how many.
+        """
+        before, forgotten = self._now() - self._terms.keep_keys, 0
+        while True:
+            some = await self._database.transact(
+                lambda connection: idempotency.forget(connection, before)
+            )
+            forgotten += some
+            if some < idempotency.BATCH:
+                return forgotten
+
+    async def forget_ended(self) -> None:
+        """
+        Drop from memory what of orders is kept there that another replica has brought to their ends.
+        """
+        here = self._chronicle.here()
+        if here:
+            async with self._database.read() as connection:
+                for order_id in await repository.ended_among(connection, here):
+                    self._chronicle.forget(order_id)
+
+    async def _unknown(self, orders: Iterable[Order]) -> list[Order]:
+        unsure = [order for order in orders if _work(order) not in self._begun]
+        unknown = []
+        for saga in (PLACE, CANCEL):
+            by_id = {order.id: order for order in unsure if order.saga == saga}
+            known = {*await self._works.known(saga, [*by_id])} if by_id else set()
+            self._begun |= {f"{saga}:{order_id}" for order_id in known}
+            unknown += [order for order in by_id.values() if order.id not in known]
+        return unknown
+
+
+def _work(order: Order) -> str:
+    return f"{order.saga}:{order.id}"

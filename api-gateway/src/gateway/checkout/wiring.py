@@ -1,0 +1,58 @@
+"""
+Puts the checkout together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from gateway.checkout.chronicle import Chronicle
+from gateway.checkout.metrics import CheckoutMetrics
+from gateway.checkout.sagas import checkout_sagas
+from gateway.checkout.service import Checkout, Terms, Works
+from gateway.checkout.upkeep import Upkeep
+from gateway.upstreams.quotes import Quotes
+from gateway.upstreams.stock import Stock
+from servicekit.clock import Now, utc_now
+from servicekit.database import Database
+from servicekit.sagas import Saga
+from servicekit.telemetry import Telemetry
+
+W = TypeVar("W", bound=Works)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Generic[W]):
+    """
+    The checkout, what carries its sagas through, and what runs beside it. Each of the last two has a
+    ``running``, to be entered in this order after the database.
+    """
+
+    checkout: Checkout
+    engine: W
+    upkeep: Upkeep
+
+
+def build_checkout(
+    database: Database,
+    stock: Stock,
+    quotes: Quotes,
+    terms: Terms,
+    *,
+    telemetry: Telemetry,
+    engine_for: Callable[[tuple[Saga, ...]], W],
+    now: Now = utc_now,
+) -> Parts[W]:
+    """
+    The parts, put together; nothing runs yet.
+    """
+    metrics = CheckoutMetrics(telemetry)
+    chronicle = Chronicle(database, metrics, now=now)
+    engine = engine_for(checkout_sagas(stock, quotes, chronicle))
+    checkout = Checkout(
+        database, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
+    )
+    upkeep = Upkeep(
+        database, checkout, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
+    )
+    return Parts(checkout, engine, upkeep)
