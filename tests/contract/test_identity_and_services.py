@@ -21,17 +21,17 @@ from servicekit.http import ServiceClient
 from servicekit.settings import ServiceClientSettings, ServiceSettings
 from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
+from servicekit.testing.fixtures import DatabaseCopy
 
 SHARED = "a-secret-that-both-sides-know-0123456789"
 
 
 @pytest.fixture
-def seeded_url(sqlite_url: str) -> str:
+def seeded_url(sqlite_copy: DatabaseCopy) -> str:
     """
     A database with the demo's users and clients.
     """
-    prepare(sqlite_url)
-    return sqlite_url
+    return sqlite_copy("identity", prepare)
 
 
 @dataclass(frozen=True, slots=True)

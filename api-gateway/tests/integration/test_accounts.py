@@ -16,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from gateway.settings import Settings
 from identity.main import create_app
 from servicekit.testing import serve
+from servicekit.testing.fixtures import DatabaseCopy
 
 API = "/api/v1"
 
@@ -84,12 +85,11 @@ async def shop_on(database_url: str, **changed: object) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-def seeded_url(sqlite_url: str) -> str:
+def seeded_url(sqlite_copy: DatabaseCopy) -> str:
     """
     A database of the identity service with the demo's users.
     """
-    prepare(sqlite_url)
-    return sqlite_url
+    return sqlite_copy("identity", prepare)
 
 
 @pytest.fixture

@@ -44,12 +44,12 @@ async def sign_in(http: httpx.AsyncClient, name: str, password: str) -> httpx.Re
     return await http.post("/auth/token", data=form)
 
 
-async def test_a_database_is_prepared_seeded_and_served(database_url: str, tmp_path: Path) -> None:
+async def test_a_database_is_prepared_seeded_and_served(postgres_url: str, tmp_path: Path) -> None:
     """
     migrate, seed (twice), create-admin, rotate-keys and serve; sessions survive a kill; and no
     secret, password, token or address reaches the log.
     """
-    env = environment(database_url)
+    env = environment(postgres_url)
     for command in ("migrate", "seed", "seed", "rotate-keys"):
         done = await asyncio.to_thread(run, command, env, tmp_path)
         assert done.returncode == 0, done.stderr

@@ -23,12 +23,12 @@ PROGRAM = (sys.executable, "-m", "inventory")
 run = partial(run_command, "inventory")
 
 
-async def test_a_shop_is_prepared_and_served(database_url: str, tmp_path: Path) -> None:
+async def test_a_shop_is_prepared_and_served(postgres_url: str, tmp_path: Path) -> None:
     """
     migrate, seed, serve; the running service gives expired stock back by itself; seeding again
     changes nothing that has changed; the audit finds the books right.
     """
-    env = environment(database_url) | {
+    env = environment(postgres_url) | {
         "RESERVATION_SECONDS": "1",
         "SWEEP_INTERVAL_SECONDS": "0.1",
     }

@@ -22,12 +22,12 @@ PROGRAM = (sys.executable, "-m", "pricing")
 run = partial(run_command, "pricing")
 
 
-async def test_a_database_is_prepared_seeded_and_served(database_url: str, tmp_path: Path) -> None:
+async def test_a_database_is_prepared_seeded_and_served(postgres_url: str, tmp_path: Path) -> None:
     """
     migrate, seed and serve; a quote that was answered is there after a kill; and no token
     reaches the log.
     """
-    env = environment_for(database_url)
+    env = environment_for(postgres_url)
     for command in ("migrate", "seed"):
         done = await asyncio.to_thread(run, command, env, tmp_path)
         assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ The fixtures of the house; ``plugin`` hands them to pytest.
 ``sqlite_url``          test      a new SQLite file
 ``database_url``        test      the test runs twice: with each of the two
 ``database_copy``       test      twice as well: copies of a database that is prepared once a run
+``sqlite_copy``         test      the same with SQLite only
 ``redis_url``           test      a Redis database of its own (publish and subscribe are shared)
 ``own_postgres``        test      a PostgreSQL server to stop, kill and freeze
 ``own_redis``           test      a Redis server to stop, kill and freeze
@@ -147,15 +148,23 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture
+def sqlite_copy(run_folder: Path, tmp_path: Path) -> DatabaseCopy:
+    """
+    Makes copies of a prepared SQLite database.
+    """
+    return _sqlite_copies(run_folder, tmp_path)
+
+
 @pytest.fixture(params=BOTH_DATABASES)
 def database_copy(
-    request: pytest.FixtureRequest, run_folder: Path, tmp_path: Path
+    request: pytest.FixtureRequest, sqlite_copy: DatabaseCopy
 ) -> Iterator[DatabaseCopy]:
     """
     Makes copies of a prepared database: the test runs on SQLite, and again on PostgreSQL.
     """
     if request.param == "sqlite":
-        yield _sqlite_copies(run_folder, tmp_path)
+        yield sqlite_copy
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     template: PostgresTemplate = request.getfixturevalue("postgres_template")
