@@ -2,6 +2,7 @@
 The reports as administrators meet them, on a database that holds what a test says.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from servicekit import migrations
 from servicekit.app import create_service
 from servicekit.clients import Clients
 from servicekit.database import Database
+from servicekit.middleware.lifetime import Allowance
 from servicekit.outside import Outside
 from servicekit.telemetry import Telemetry
 from servicekit.testing.clock import FakeClock
@@ -78,7 +80,8 @@ class Placed:
             "failed_step": None,
             "attention_since": None,
             "attention": None,
-        } | self.more
+            **self.more,
+        }
 
     @property
     def line_rows(self) -> Iterable[dict[str, Any]]:
@@ -172,7 +175,12 @@ async def running_reports(
     clock = FakeClock(NOON)
     networks = {"inventory": backends.inventory_network, "pricing": backends.pricing_network}
     telemetry = Telemetry.configured(settings)
-    clients = Clients(settings, telemetry, Outside(networks, clock.monotonic, clock.sleep))
+
+    async def pass_time(seconds: float) -> None:
+        clock.advance(seconds)
+        await asyncio.sleep(0)
+
+    clients = Clients(settings, telemetry, Outside(networks, clock.monotonic, pass_time))
     database = Database.configured(settings)
     reports = Reports(
         Sales(database),
@@ -187,6 +195,7 @@ async def running_reports(
         verifier=clients.token_verifier(clients.to("identity", settings.identity_service_url)),
         routers=[reports_router(settings.api_v1_prefix, reports)],
         resources=[clients.running, partial(aclosing, database)],
+        allowances=[Allowance("GET", f"{settings.api_v1_prefix}/reports/", 60.0)],
         telemetry=telemetry,
     )
     async with app.router.lifespan_context(app), client_of(app) as client:

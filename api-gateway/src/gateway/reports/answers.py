@@ -28,6 +28,9 @@ class BrokenOff(Exception):
     A report could not be read to its end, or not in its time, after its answer had begun.
     """
 
+    def __init__(self, report: str) -> None:
+        super().__init__(f"the report {report} was broken off")
+
 
 class ReportAnswer(StreamingResponse):
     """
@@ -35,6 +38,7 @@ class ReportAnswer(StreamingResponse):
     """
 
     def __init__(self, report: Report, form: Form, *, at: datetime) -> None:
+        self._name = report.name
         self._pieces: Pieces = _WRITERS[form](report)
         headers = {"Cache-Control": "no-store", "Vary": "Accept"}
         if form == "csv":
@@ -56,7 +60,7 @@ class ReportAnswer(StreamingResponse):
                     async for piece in pieces:
                         await send(_piece(piece))
             except (StorefrontError, TimeoutError) as error:
-                raise BrokenOff from error
+                raise BrokenOff(self._name) from error
             await send({"type": "http.response.body", "body": b""})
 
 
