@@ -39,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         databases=databases,
         kinds=tuple(chosen.kinds.split(",")),
         minutes=chosen.minutes,
+        sources=chosen.sources,
     )
     if chosen.broken:
         return _broken(chosen.broken, wanted)
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--orders", type=int, default=10_000, help="of a rush, for a tenth of units"
     )
+    parser.add_argument("--sources", type=Path, help="run the sources of another checkout")
     parser.add_argument("--break", dest="broken", choices=MUTANTS, help="without this safeguard")
     return parser
 

@@ -140,7 +140,7 @@ def _order(row: Any, lines: Mapping[str, int], events: tuple[str, ...]) -> Order
     return Order(
         id=row.id,
         status=row.status,
-        items={item["productId"]: item["quantity"] for item in row.items},
+        items=dict(row.items),
         codes=tuple(row.discount_codes),
         total=None if row.total is None else from_minor(row.total, row.currency),
         currency=row.currency,
