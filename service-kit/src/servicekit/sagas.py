@@ -21,7 +21,7 @@ attempt on there is no way back but its refusal; time does not end it. Whatever 
 ``attention_after_s`` is reported as needing attention, and goes on being repeated.
 
 ``carry_out`` runs over a ``Journal`` that records what the steps before the pivot came to: whether the
-work goes on to its end or back. Nothing else need be recorded. After a crash all that is not recorded is
+work goes on to its end or back. Beside that only a pivot that was refused is recorded, before the way back. After a crash all that is not recorded is
 done again, so both ``do`` and ``undo`` must be idempotent, by keys that depend on nothing but the work; what
 is done again then finds what it did. One record in place of one for each step and each undo is what makes
 a saga cheap (docs/decisions/0015).
@@ -32,6 +32,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count, takewhile
 from typing import Final, Literal, Protocol
 
@@ -177,7 +178,8 @@ class Saga:
     A table of steps by a name, with whoever watches its work and is told its end.
 
     ``ended`` is repeated until it returns, and is told an end again after a crash.
-    A ``journal`` of its own is one that all who carry out a work share, several at once even.
+    A ``journal`` of its own is one that all who carry out a work share, several at once even: it keeps
+    the first record of each name (there are two) and gives everybody that one.
     """
 
     name: str
@@ -238,7 +240,7 @@ class Runner:
             entries = await self._trial(saga, work, journal)
             onward = replace(_after(work, entries), until=None)
             if _is_done(entries):
-                entries += await self._do(saga, saga.from_pivot(), onward)
+                entries += await self._onward(saga, onward, journal, is_again=is_again)
             if not _is_done(entries):
                 tried = max(len(entries), len(saga.before_pivot()) if is_again else 0)
                 await self._undo(saga, saga.steps[:tried], onward)
@@ -252,13 +254,34 @@ class Runner:
         """
         if not saga.before_pivot():
             return []
+        return await self._once(saga, saga.before_pivot(), work, journal, name=saga.name)
+
+    async def _onward(
+        self, saga: Saga, work: Work, journal: Journal, *, is_again: bool
+    ) -> list[Entry]:
+        """
+        What the pivot and the steps after it came to: recorded before the way back begins.
+
+        Work that is begun again looks for that record first: it may have been on its way back.
+        """
+        name = f"{saga.name} onward"
+        if is_again:
+            return await self._once(saga, saga.from_pivot(), work, journal, name=name)
+        entries = await self._do(saga, saga.from_pivot(), work)
+        if _is_done(entries):
+            return entries
+        return _read(await journal.once(name, partial(_kept, entries)))
+
+    async def _once(
+        self, saga: Saga, steps: Sequence[Step], work: Work, journal: Journal, *, name: str
+    ) -> list[Entry]:
         seen: list[Entry] = []
 
         async def attempt() -> dict[str, JsonValue]:
-            seen.extend(await self._do(saga, saga.before_pivot(), work))
-            return {"entries": _ENTRIES.dump_python(seen, mode="json")}
+            seen.extend(await self._do(saga, steps, work))
+            return await _kept(seen)
 
-        recorded = _ENTRIES.validate_python((await journal.once(saga.name, attempt))["entries"])
+        recorded = _read(await journal.once(name, attempt))
         if not seen:
             for entry in recorded:
                 _show(saga, work, entry)
@@ -370,6 +393,14 @@ class _Effort:
             log.exception("saga.attention_not_told", work=self.work.id)
             return False
         return True
+
+
+def _read(record: JsonObject) -> list[Entry]:
+    return _ENTRIES.validate_python(record["entries"])
+
+
+async def _kept(entries: Sequence[Entry]) -> dict[str, JsonValue]:
+    return {"entries": _ENTRIES.dump_python([*entries], mode="json")}
 
 
 def _show(saga: Saga, work: Work, entry: Entry) -> None:

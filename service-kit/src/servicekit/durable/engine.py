@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from contextvars import Context
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -121,7 +121,11 @@ class Engine:
         """
         self._journal()
         order = Order(Work(work_id, subject, until), correlation.current() or correlation.new())
-        self._detached(self._begin(saga, order), name=f"begin {saga} {work_id}")
+        starting = ExitStack()
+        # From now on, and not from the task's first moment: ``ended`` may be asked in between.
+        starting.enter_context(self._works.starting(key_of(saga, work_id)))
+        begin = self._detached(self._begin(saga, order), name=f"begin {saga} {work_id}")
+        begin.add_done_callback(lambda _begin: starting.close())
 
     async def ended(self, saga: str, work_id: str, *, within_s: float) -> bool:
         """
@@ -157,14 +161,13 @@ class Engine:
         return HealthCheck("sagas", self._ping)
 
     async def _begin(self, saga: str, order: Order) -> None:
-        with self._works.starting(key_of(saga, order.work.id)):
-            if self._carrier is not None and await self._carrier.is_done_at_once(saga, order):
-                return
-            try:
-                await self._start(saga, order)
-            except ServiceUnavailable as error:
-                # Its owner's record is there: it is started later.
-                log.warning("saga.start_postponed", saga=saga, work=order.work.id, code=error.code)
+        if self._carrier is not None and await self._carrier.is_done_at_once(saga, order):
+            return
+        try:
+            await self._start(saga, order)
+        except ServiceUnavailable as error:
+            # Its owner's record is there: it is started later.
+            log.warning("saga.start_postponed", saga=saga, work=order.work.id, code=error.code)
 
     def _detached(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
         # Without the caller's context: its deadline and its identity are no business of the work.
