@@ -25,9 +25,15 @@ class Module:
 
 
 MODULES: Final = (
-    Module("upstreams", provides=("identity", "inventory", "models", "pricing")),
+    Module("upstreams", provides=("identity", "inventory", "models", "pricing", "quotes", "stock")),
     Module("catalog", provides=("metrics", "routes", "service"), dependencies=("upstreams",)),
     Module("accounts", provides=("routes", "service"), dependencies=("upstreams",)),
+    Module(
+        "checkout",
+        provides=("routes", "sales", "sales_models", "service", "wiring"),
+        dependencies=("upstreams",),
+    ),
+    Module("reports", provides=("routes", "service"), dependencies=("checkout", "upstreams")),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from servicekit.durable import DurableSettings
 from servicekit.http import Policy
 from servicekit.http.policy import DEFAULT_POLICY
 from servicekit.settings import HttpUrl, ServiceClientSettings, ServiceName, ServicePort
@@ -14,13 +15,15 @@ from servicekit.settings import HttpUrl, ServiceClientSettings, ServiceName, Ser
 #: The part of a read's time that one attempt may take: two of them and the pause between fit in,
 #: so that a backend's one slow or lost answer is asked for again and the read still served.
 ATTEMPT_SHARE: Final = 0.4
+#: The same of the time in which an order must have its stock and its price.
+ORDERING_SHARE: Final = 0.2
 #: Searches and pictures cost inventory a call each, and anybody can think of any number of them. So
 #: few are on the wire at once, and when this many wait besides, the next is told at once (503).
 MAX_SINGLE_CALLS: Final = 16
 MAX_SINGLE_WAITING: Final = 64
 
 
-class Settings(ServiceClientSettings):
+class Settings(ServiceClientSettings, DurableSettings):
     """
     The gateway's settings.
     """
@@ -103,15 +106,6 @@ class Settings(ServiceClientSettings):
             description="When an order whose stock is not committed yet is given up and undone; s",
         ),
     ] = 10.0
-    undo_attention_after_seconds: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=86_400,
-            description="How long an undo, or what cannot be undone any more, is repeated before "
-            "the order is shown as NEEDS_ATTENTION; s",
-        ),
-    ] = 60.0
     idempotency_keep_hours: Annotated[
         float, Field(ge=24, le=8_760, description="How long an Idempotency-Key is remembered; h")
     ] = 24.0
@@ -143,6 +137,14 @@ class Settings(ServiceClientSettings):
         The same for calls by which products and prices are read: an attempt leaves time for another.
         """
         attempt_s = min(self.service_timeout, ATTEMPT_SHARE * self.request_timeout_seconds)
+        return replace(self.policy, attempt_timeout_s=attempt_s)
+
+    @property
+    def ordering_policy(self) -> Policy:
+        """
+        The same for the calls of orders: an answer that is lost leaves time to ask again.
+        """
+        attempt_s = min(self.service_timeout, ORDERING_SHARE * self.order_deadline_seconds)
         return replace(self.policy, attempt_timeout_s=attempt_s)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 from fastapi import FastAPI
+from fresh_database import fresh_database
 from pydantic import JsonValue, SecretStr
 
 from gateway.main import create_app
@@ -23,13 +24,15 @@ HOME, ELSEWHERE = "203.0.113.7", "203.0.113.8"
 
 def settings_for(kind: type[Settings] = Settings, /, **changed: object) -> Settings:
     """
-    Settings that are read from nowhere else; backends that are not named are nowhere.
+    Settings that are read from nowhere else; backends that are not named are nowhere, and a database
+    that is not named is new, migrated and empty.
     """
     nowhere = f"http://127.0.0.1:{unused_port()}"
     values: dict[str, Any] = {
         "identity_service_url": nowhere,
         "inventory_service_url": nowhere,
         "pricing_service_url": nowhere,
+        "database_url": changed.get("database_url") or fresh_database(),
     }
     return kind(_env_file=None, **(values | changed))
 

@@ -33,13 +33,15 @@ class Command(Generic[S]):
 @dataclass(frozen=True, slots=True)
 class Service(Generic[S]):
     """
-    A service as the command line sees it. ``package`` holds ``migrations/versions``, if it has any.
+    A service as the command line sees it. ``package`` holds ``migrations/versions``, if it has any;
+    ``also_migrate`` brings what else stands at its database's address to its newest form.
     """
 
     package: str
     settings_class: type[S]
     create_app: Callable[[S], FastAPI]
     commands: Mapping[str, Command[S]] = field(default_factory=dict)
+    also_migrate: Callable[[str], None] | None = None
 
 
 def main(service: Service[S], arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +76,8 @@ def _run(service: Service[S], settings: S, chosen: argparse.Namespace) -> int:
             return server.run(service.create_app(settings), settings)
         case "migrate":
             migrations.migrate(settings.database_url, service.package)
+            if service.also_migrate is not None:
+                service.also_migrate(settings.database_url)
             return 0
         case "revision":
             migrations.new_revision(service.package, chosen.message)
