@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import orjson
 from fake_faults import error_answer, json_answer
-from fake_upstream import invalid
+from fake_upstream import are_items, invalid, is_order
 
 from servicekit.clock import Now
 
@@ -22,7 +22,6 @@ QUOTE_LIFE: Final = timedelta(minutes=15)
 #: Of what the real one knows.
 CURRENCIES: Final = frozenset({"USD", "EUR", "GBP", "CHF", "JPY", "KWD"})
 
-_IS_ORDER: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
 _IS_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,40}").fullmatch
 
 JsonObject = dict[str, Any]
@@ -121,7 +120,7 @@ class FakeQuotes:
         Give back what an order has claimed, and let no quote for it come any more.
         """
         order_id = orjson.loads(request.content)["orderId"]
-        if not _IS_ORDER(order_id):
+        if not is_order(order_id):
             return invalid("orderId", part="body")
         for orders in self._claims.values():
             orders.discard(order_id)
@@ -135,12 +134,11 @@ class FakeQuotes:
         return set(self._claims.get(code, ()))
 
     def _read(self, body: JsonObject) -> tuple[_Wanted, list[str]]:
-        products = [item["productId"] for item in body["items"]]
         codes = [code.strip(" ") for code in body["discountCodes"]]
         currency = body.get("currency") or self.default_currency
         is_right = {
-            "orderId": _IS_ORDER(body["orderId"]) is not None,
-            "items": 1 <= len(products) <= 100 and len({*products}) == len(products),
+            "orderId": is_order(body["orderId"]),
+            "items": are_items(body["items"]),
             "discountCodes": len(codes) <= 5 and all(map(_IS_CODE, codes)),
             "currency": currency in CURRENCIES,
         }

@@ -3,7 +3,6 @@ What a fake inventory does with stock in the course of an order. Written from th
 to the real service by the contract tests.
 """
 
-import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import orjson
 from fake_faults import error_answer, json_answer
-from fake_upstream import invalid
+from fake_upstream import are_items, invalid, is_order
 
 from servicekit.clock import Now
 
@@ -30,8 +29,6 @@ _EFFECTS: Final = {
     COMMITTED: (-1, -1),
     RETURNED: (+1, 0),
 }
-_IS_ORDER: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
-_IS_PRODUCT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 JsonObject = dict[str, Any]
 
@@ -105,9 +102,8 @@ class FakeStock:
         Hold all lines of an order, or none.
         """
         body = orjson.loads(request.content)
-        wrong = _wrong_form(body)
-        if wrong:
-            return invalid(*wrong, part="body")
+        if not are_items(body["items"]):
+            return invalid("items", part="body")
         wanted = {item["productId"]: item["quantity"] for item in body["items"]}
         return self._answered(body["orderId"], lambda name: self._reserve(name, wanted), status=201)
 
@@ -178,7 +174,7 @@ class FakeStock:
     def _answered(
         self, order_id: str, work: Callable[[str], list[Line]], *, status: int = 200
     ) -> httpx.Response:
-        if not _IS_ORDER(order_id):
+        if not is_order(order_id):
             return invalid("orderId", part="body")
         self._expire_due(order_id)
         try:
@@ -274,17 +270,6 @@ class FakeStock:
 
     def _lines_of(self, name: str) -> list[Line]:
         return self._orders[name].lines if name in self._orders else []
-
-
-def _wrong_form(body: JsonObject) -> list[str]:
-    products = [item["productId"] for item in body["items"]]
-    is_right = (
-        1 <= len(products) <= 100
-        and len({*products}) == len(products)
-        and all(map(_IS_PRODUCT, products))
-        and all(1 <= item["quantity"] <= 1_000_000 for item in body["items"])
-    )
-    return [] if is_right else ["items"]
 
 
 def _order_in(request: httpx.Request) -> str:

@@ -3,13 +3,26 @@ What fakes of upstreams have in common: they answer over respx, fail as a test s
 they were asked.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
 
 import httpx
 import respx
 from fake_faults import Answer, Fault, Faults, Operation, error_answer, json_answer, met
 
-__all__ = ["FakeUpstream", "instead", "invalid", "json_answer", "wrong_params"]
+__all__ = [
+    "FakeUpstream",
+    "are_items",
+    "instead",
+    "invalid",
+    "is_order",
+    "json_answer",
+    "wrong_params",
+]
+
+_IS_ORDER: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}").fullmatch
+_IS_PRODUCT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 
 class FakeUpstream(Faults):
@@ -97,6 +110,26 @@ def wrong_params(request: httpx.Request, known: Sequence[str]) -> list[str]:
     What is asked for and nobody knows: a client of ours has misspelt it.
     """
     return [name for name in request.url.params if name not in known]
+
+
+def is_order(order_id: str) -> bool:
+    """
+    Whether an order may be called so.
+    """
+    return _IS_ORDER(order_id) is not None
+
+
+def are_items(items: Sequence[Mapping[str, Any]]) -> bool:
+    """
+    Whether an order may ask for these: 1 to 100 products, each once, and some of each.
+    """
+    products = [item["productId"] for item in items]
+    return (
+        1 <= len(products) <= 100
+        and len({*products}) == len(products)
+        and all(map(_IS_PRODUCT, products))
+        and all(1 <= item["quantity"] <= 1_000_000 for item in items)
+    )
 
 
 def _no_such_address(_request: httpx.Request) -> httpx.Response:

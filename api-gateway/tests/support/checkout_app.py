@@ -1,0 +1,184 @@
+"""
+Orders as their clients meet them: the whole gateway with its engine and a database of its own, and fake
+networks below it. Pauses take no time: they move the clock that breakers go by.
+
+::
+
+    async with running_checkout(url, backends) as shop:
+        answer = await shop.order({"A-1": 2}, key="a key of mine")
+        order = await shop.get(answer.json()["orderId"], caller=SHOPPER)
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from fake_backends import FakeBackends
+from fastapi import FastAPI
+from gateway_app import HOME, bearer, client_of, shared_secret
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.checkout.upkeep import Upkeep
+from gateway.main import create_app
+from gateway.settings import Settings
+from gateway.tables import metadata
+from servicekit import durable, migrations
+from servicekit.database import Database
+from servicekit.deadline import DEADLINE_HEADER
+from servicekit.http import Policy
+from servicekit.outside import Outside
+from servicekit.testing.clock import FakeClock
+from servicekit.testing.fixtures import DatabaseCopy
+
+API: Final = "/api/v1"
+SHOPPER: Final = bearer(sub="shopper-1", scope="read write")
+OTHER: Final = bearer(sub="shopper-2", scope="read write")
+ADMIN: Final = bearer(sub="admin-1", scope="read write admin")
+GUEST: Final[Mapping[str, str]] = {}
+#: One attempt for each of the saga's, so that a fault is met once; the breaker opens at the fifth.
+PLAIN: Final = Policy(max_attempts=1)
+
+
+def prepare(url: str) -> None:
+    """
+    A database with the gateway's tables.
+    """
+    migrations.migrate(url, "gateway")
+    if url.startswith("postgresql"):
+        durable.migrate(url)
+
+
+async def copied(database_copy: DatabaseCopy) -> str:
+    """
+    The address of a new database for a gateway.
+    """
+    url = database_copy("gateway_orders", prepare)
+    if url.startswith("sqlite"):
+        # The journal stands in a file beside it, which is not copied.
+        await durable.upgrade(url)
+    return url
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCheckout:
+    """
+    The gateway, what stands behind it, its database, and a caller.
+    """
+
+    app: FastAPI
+    backends: FakeBackends
+    clock: FakeClock
+    client: httpx.AsyncClient
+    database: Database
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """
+        What runs beside the checkout.
+        """
+        upkeep: Upkeep = self.app.state.orders.upkeep
+        return upkeep
+
+    async def order(
+        self,
+        wanted: Mapping[str, int],
+        *,
+        codes: Sequence[str] = (),
+        currency: str | None = None,
+        key: str | None = None,
+        caller: Mapping[str, str] = SHOPPER,
+        within_ms: int | None = None,
+        prefer: str | None = None,
+    ) -> httpx.Response:
+        """
+        Whatever an order of so many pieces of each product is answered.
+        """
+        body: dict[str, Any] = {
+            "items": [{"productId": one, "quantity": n} for one, n in wanted.items()],
+            "discountCodes": list(codes),
+        }
+        if currency is not None:
+            body["currency"] = currency
+        headers = {
+            "Idempotency-Key": key,
+            "Prefer": prefer,
+            DEADLINE_HEADER: None if within_ms is None else str(within_ms),
+        }
+        told = {name: value for name, value in headers.items() if value is not None}
+        return await self.client.post(f"{API}/orders", json=body, headers={**caller, **told})
+
+    async def get(
+        self, order_id: str = "", *, caller: Mapping[str, str] = SHOPPER, **params: str | int
+    ) -> httpx.Response:
+        """
+        Whatever the question for an order, or for a list of them, is answered.
+        """
+        path = f"{API}/orders/{order_id}" if order_id else f"{API}/orders"
+        return await self.client.get(path, headers=dict(caller), params=params or None)
+
+    async def cancel(
+        self, order_id: str, *, caller: Mapping[str, str] = SHOPPER, within_ms: int | None = None
+    ) -> httpx.Response:
+        """
+        Whatever a cancellation is answered.
+        """
+        told = {} if within_ms is None else {DEADLINE_HEADER: str(within_ms)}
+        path = f"{API}/orders/{order_id}/cancel"
+        return await self.client.post(path, headers={**caller, **told})
+
+    async def rows(self, table: str) -> list[Mapping[str, Any]]:
+        """
+        What the gateway keeps in a table.
+        """
+        async with self.database.read() as connection:
+            return await _rows(connection, table)
+
+    async def names(self, order_id: str, *, caller: Mapping[str, str] = SHOPPER) -> list[str]:
+        """
+        The names of what has happened to an order.
+        """
+        order = (await self.get(order_id, caller=caller)).json()
+        return [event["name"] for event in order["timeline"]]
+
+
+@asynccontextmanager
+async def running_checkout(
+    url: str, backends: FakeBackends, *, policy: Policy = PLAIN, **settings: object
+) -> AsyncIterator[RunningCheckout]:
+    """
+    The gateway in front of ``backends``.
+    """
+    clock = FakeClock()
+
+    async def pass_time(seconds: float) -> None:
+        clock.advance(seconds)
+        await asyncio.sleep(0.001)
+
+    class Bounded(Settings):
+        """
+        Settings that lead to the test's policy.
+        """
+
+        @property
+        def policy(self) -> Policy:
+            return policy
+
+    chosen = shared_secret(Bounded, database_url=url, **settings)
+    networks = {
+        "orders-inventory": backends.inventory_network,
+        "orders-pricing": backends.pricing_network,
+    }
+    app = create_app(chosen, Outside(networks, clock.monotonic, pass_time))
+    database = Database(url)
+    async with app.router.lifespan_context(app), client_of(app, address=HOME) as client:
+        yield RunningCheckout(app, backends, clock, client, database)
+    await database.aclose()
+
+
+async def _rows(connection: AsyncConnection, table: str) -> list[Mapping[str, Any]]:
+    found = await connection.execute(select(metadata.tables[table]))
+    return [dict(row) for row in found.mappings()]
