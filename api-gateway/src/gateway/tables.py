@@ -94,6 +94,16 @@ order_events = Table(
     UniqueConstraint("order_id", "name"),
 )
 
+#: What was found out for good while an order was carried through: the first to find it out counts.
+order_findings = Table(
+    "order_findings",
+    metadata,
+    Column("order_id", ForeignKey("orders.id"), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("finding", Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
 #: Which order an ``Idempotency-Key`` stands for: digests of the key and of what was asked with it.
 idempotency_keys = Table(
     "idempotency_keys",

@@ -18,13 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.checkout import repository, timeline
 from gateway.checkout.endings import Placed, placed_by
+from gateway.checkout.findings import Findings
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.models import PLACE, Attention, Event, Order, Status
 from gateway.checkout.timeline import Timeline, Unwritten, event_of
 from gateway.checkout.waiting import Calls
 from servicekit.clock import Now
 from servicekit.database import Database, UniqueViolation
-from servicekit.sagas import Ending, Entry, Witness, Work
+from servicekit.sagas import Ending, Entry, Journal, Witness, Work
 
 log = structlog.get_logger()
 
@@ -53,6 +54,8 @@ class Chronicle:
         self._timeline = Timeline()
         self._orders: dict[str, Order] = {}
         self._undoing: set[str] = set()
+        #: The orders that were accepted here and are not begun yet.
+        self._new: set[str] = set()
         #: The orders that end here.
         self.ends = Calls[Order]()
         #: That there is more to read of an order.
@@ -63,6 +66,8 @@ class Chronicle:
         An order is on its way, whose timeline stands at ``last``.
         """
         self._orders[order.id] = order
+        if order.status is Status.PENDING:
+            self._new.add(order.id)
         self._timeline.began(order.id, last)
         self.news.tell(order.id, None)
 
@@ -84,7 +89,16 @@ class Chronicle:
         """
         self._timeline.forget(order_id)
         self._undoing.discard(order_id)
+        self._new.discard(order_id)
         self._orders.pop(order_id, None)
+
+    def journal_of(self, work: Work) -> Journal:
+        """
+        Where it is kept what was found out for good: which way an order goes.
+        """
+        is_new = work.id in self._new
+        self._new.discard(work.id)
+        return Findings(self._database, work.id, is_new=is_new, now=self._now)
 
     def witness_of(self, saga: str) -> Witness:
         """

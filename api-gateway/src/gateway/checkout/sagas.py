@@ -23,6 +23,7 @@ from servicekit.errors import StorefrontError
 from servicekit.sagas import (
     Done,
     Ending,
+    Journal,
     JsonObject,
     Outcome,
     Saga,
@@ -42,6 +43,11 @@ class Recorder(Protocol):
     """
     Keeps what becomes of orders.
     """
+
+    def journal_of(self, work: Work) -> Journal:
+        """
+        Where it is kept which way an order goes.
+        """
 
     def witness_of(self, saga: str) -> Witness:
         """
@@ -74,8 +80,14 @@ def checkout_sagas(stock: Stock, quotes: Quotes, recorder: Recorder) -> tuple[Sa
         Step("release-discounts", do=deeds.release_quote, is_pivot=True),
     )
     return (
-        Saga(PLACE, place_order, recorder.placed, recorder.witness_of(PLACE)),
-        Saga(CANCEL, cancel_order, recorder.cancelled, recorder.witness_of(CANCEL)),
+        Saga(PLACE, place_order, recorder.placed, recorder.witness_of(PLACE), recorder.journal_of),
+        Saga(
+            CANCEL,
+            cancel_order,
+            recorder.cancelled,
+            recorder.witness_of(CANCEL),
+            recorder.journal_of,
+        ),
     )
 
 

@@ -1,17 +1,19 @@
 """
 Orders: placed, looked at, cancelled and tried again.
 
-To accept an order is one transaction. From then on it is carried through, whoever leaves: by the engine,
-to which it is given at once, or by a sweep, should this replica die in between (``upkeep``).
+To accept an order is one transaction. From then on it is carried through, whoever leaves: at once, as
+nearly all are; by the engine, as soon as something has to be repeated; and if this replica dies, by
+whoever finds that nobody is at it (``upkeep``).
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypedDict, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,6 +52,18 @@ class Works(Protocol):
     def running_count(self) -> int:
         """
         How many works run in this replica.
+        """
+
+    def begin(
+        self, saga: str, work_id: str, subject: JsonObject, *, until: datetime | None = None
+    ) -> None:
+        """
+        Begin what is recorded as accepted; what a crash makes of it must be started.
+        """
+
+    def carries(self, saga: str, work_id: str) -> bool:
+        """
+        Whether the work is carried out in this replica.
         """
 
     async def start(
@@ -205,18 +219,20 @@ class Checkout:
             await asyncio.wait({news}, timeout=within_s)
         return await self._since(principal, order_id, after)
 
-    async def begin(self, order: Order) -> None:
+    async def take_up(self, order: Order) -> None:
         """
-        Give what is to be done for an order to whom it is carried through by.
+        Have an order carried through that was accepted, and that nobody seems to be at.
         """
-        saga = order.saga
-        until = order.created_at + self._terms.deadline if saga == PLACE else None
-        subject = subject_of(order.wanted, order.correlation_id)
-        try:
-            await self._works.start(saga, order.id, subject, until=until)
-        except StorefrontError as error:
-            # It is accepted: the sweep begins it, here or elsewhere (upkeep).
-            log.warning("order.start_postponed", order_id=order.id, saga=saga, code=error.code)
+        with _postponing(order):
+            await self._works.start(order.saga, order.id, **self._task(order))
+
+    def _begin(self, order: Order) -> None:
+        with _postponing(order):
+            self._works.begin(order.saga, order.id, **self._task(order))
+
+    def _task(self, order: Order) -> "_Task":
+        until = order.created_at + self._terms.deadline if order.saga == PLACE else None
+        return {"subject": subject_of(order.wanted, order.correlation_id), "until": until}
 
     async def finish_accepting(self) -> None:
         """
@@ -256,7 +272,7 @@ class Checkout:
         self._chronicle.began(order, last=1)
         self._metrics.became(Status.PENDING)
         log.info("order.accepted", order_id=order.id)
-        await self.begin(order)
+        self._begin(order)
         return Told(order)
 
     async def _begin_cancelling(self, order: Order) -> Order:
@@ -275,7 +291,7 @@ class Checkout:
         self._chronicle.began(cancelling, last=last)
         self._metrics.became(Status.CANCELLING)
         log.info("order.cancelling", order_id=order.id)
-        await self.begin(cancelling)
+        self._begin(cancelling)
         return cancelling
 
     async def _settled(self, order: Order, wait_s: float) -> Order:
@@ -319,6 +335,22 @@ class Checkout:
         self._accepting.add(task)
         task.add_done_callback(self._accepting.discard)
         return await asyncio.shield(task)
+
+
+class _Task(TypedDict):
+    subject: JsonObject
+    until: datetime | None
+
+
+@contextmanager
+def _postponing(order: Order) -> Iterator[None]:
+    """
+    What cannot be begun now is accepted all the same: the sweep takes it up, here or elsewhere.
+    """
+    try:
+        yield
+    except StorefrontError as error:
+        log.warning("order.start_postponed", order_id=order.id, code=error.code)
 
 
 def _shown(order: Order | None, order_id: str, principal: Principal) -> Order:

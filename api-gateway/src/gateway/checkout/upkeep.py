@@ -1,18 +1,19 @@
 """
-What is done for orders without a request: begin what was accepted and not begun, try again what an
+What is done for orders without a request: start what was accepted and is carried through by nobody, try again what an
 administrator wants to be tried, write the timeline of what takes long, and forget old keys.
 
 Each replica does all of it; all of it is safe to do at the same moment elsewhere.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.checkout import idempotency, repository
+from gateway.checkout import findings, idempotency, repository
 from gateway.checkout.chronicle import Chronicle
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.models import CANCEL, PLACE, Order
@@ -23,7 +24,7 @@ from servicekit.maintenance import Maintenance
 
 log = structlog.get_logger()
 
-#: What was accepted this long ago should have been begun.
+#: What was accepted this long ago should have ended, or be known to the engine.
 LOST_AFTER: Final = timedelta(seconds=2)
 #: How far the clocks of replicas may be apart, for who asks them to try again.
 _SKEW: Final = timedelta(seconds=10)
@@ -56,7 +57,7 @@ class Upkeep:
         self._metrics = metrics
         self._terms = terms
         self._now = now
-        self._begun: set[str] = set()
+        self._started: set[str] = set()
         self._nudged: dict[str, datetime] = {}
 
     @asynccontextmanager
@@ -67,27 +68,31 @@ class Upkeep:
         writing = Maintenance({"write-timelines": self._chronicle.flush}, interval_s=_FLUSH_EVERY_S)
         looking = Maintenance(
             {
-                "begin-lost-orders": self.begin_lost,
+                "start-lost-orders": self.start_lost,
                 "try-again": self.try_again,
                 "count-attention": self.count_attention,
             },
             interval_s=_LOOK_EVERY_S,
         )
         forgetting = Maintenance(
-            {"forget-keys": self.forget_keys, "forget-ended": self.forget_ended},
+            {
+                "forget-keys": self.forget_keys,
+                "forget-findings": self.forget_findings,
+                "forget-ended": self.forget_ended,
+            },
             interval_s=_FORGET_EVERY_S,
         )
         async with writing.running(), looking.running(), forgetting.running():
             yield
             await self._checkout.finish_accepting()
 
-    async def begin_lost(self) -> int:
+    async def start_lost(self) -> int:
         """
-        Begin every order that was accepted and that nobody carries through; returns how many.
+        Start every order that was accepted and that nobody carries through; returns how many.
 
         Such is left by a replica that died in between, or by an engine that could not be reached.
         """
-        before, after_id, begun = self._now() - LOST_AFTER, "", 0
+        before, after_id, started = self._now() - LOST_AFTER, "", 0
         seen: set[str] = set()
         while True:
             async with self._database.read() as connection:
@@ -96,15 +101,15 @@ class Upkeep:
                 )
             seen |= {order.id for order in some}
             for order in await self._unknown(some):
-                log.warning("order.begun_late", order_id=order.id, saga=order.saga)
-                await self._checkout.begin(order)
-                begun += 1
+                log.warning("order.started_late", order_id=order.id, saga=order.saga)
+                await self._checkout.take_up(order)
+                started += 1
             if len(some) < _BATCH:
                 break
             after_id = some[-1].id
         # What is not open any more needs not be remembered.
-        self._begun &= {f"{saga}:{order_id}" for saga in (PLACE, CANCEL) for order_id in seen}
-        return begun
+        self._started &= {f"{saga}:{order_id}" for saga in (PLACE, CANCEL) for order_id in seen}
+        return started
 
     async def try_again(self) -> None:
         """
@@ -129,14 +134,13 @@ class Upkeep:
         """
         Drop the keys that were kept long enough; returns how many.
         """
-        before, forgotten = self._now() - self._terms.keep_keys, 0
-        while True:
-            some = await self._database.transact(
-                lambda connection: idempotency.forget(connection, before)
-            )
-            forgotten += some
-            if some < idempotency.BATCH:
-                return forgotten
+        return await self._forget(idempotency.forget, idempotency.BATCH)
+
+    async def forget_findings(self) -> int:
+        """
+        The same for what was found out while orders were carried through.
+        """
+        return await self._forget(findings.forget, findings.BATCH)
 
     async def forget_ended(self) -> None:
         """
@@ -148,13 +152,27 @@ class Upkeep:
                 for order_id in await repository.ended_among(connection, here):
                     self._chronicle.forget(order_id)
 
+    async def _forget(
+        self, forget: Callable[[AsyncConnection, datetime], Awaitable[int]], batch: int
+    ) -> int:
+        before, forgotten = self._now() - self._terms.keep_keys, 0
+        while True:
+            some = await self._database.transact(lambda connection: forget(connection, before))
+            forgotten += some
+            if some < batch:
+                return forgotten
+
     async def _unknown(self, orders: Iterable[Order]) -> list[Order]:
-        unsure = [order for order in orders if _work(order) not in self._begun]
+        unsure = [
+            order
+            for order in orders
+            if _work(order) not in self._started and not self._works.carries(order.saga, order.id)
+        ]
         unknown = []
         for saga in (PLACE, CANCEL):
             by_id = {order.id: order for order in unsure if order.saga == saga}
             known = {*await self._works.known(saga, [*by_id])} if by_id else set()
-            self._begun |= {f"{saga}:{order_id}" for order_id in known}
+            self._started |= {f"{saga}:{order_id}" for order_id in known}
             unknown += [order for order in by_id.values() if order.id not in known]
         return unknown
 

@@ -89,7 +89,9 @@ class Engine:
             executor_id = await stack.enter_async_context(self._membership())
             transact = Transact(self._url, name=service, executor_id=executor_id)
             await stack.enter_async_context(self._carrying(transact))
-            forgetting = Maintenance({"forget-sagas": self._forget}, interval_s=_FORGETTING_EVERY_S)
+            forgetting = Maintenance(
+                {"forget-sagas": self._forget}, interval_s=_FORGETTING_EVERY_S, sleep=self._sleep
+            )
             await stack.enter_async_context(forgetting.running())
             yield
 
@@ -126,6 +128,12 @@ class Engine:
         starting.enter_context(self._works.starting(key_of(saga, work_id)))
         begin = self._detached(self._begin(saga, order), name=f"begin {saga} {work_id}")
         begin.add_done_callback(lambda _begin: starting.close())
+
+    def carries(self, saga: str, work_id: str) -> bool:
+        """
+        Whether the work is carried out in this replica.
+        """
+        return key_of(saga, work_id) in self._works
 
     async def ended(self, saga: str, work_id: str, *, within_s: float) -> bool:
         """

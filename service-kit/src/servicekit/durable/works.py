@@ -30,6 +30,9 @@ class Works:
         self._resting: set[asyncio.Task[object]] = set()
         self._change: asyncio.Future[None] | None = None
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._works
+
     @contextmanager
     def starting(self, key: str) -> Iterator[None]:
         """

@@ -88,6 +88,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", "name", name=op.f("uq_order_events_order_id_name")),
     )
     op.create_table(
+        "order_findings",
+        sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("finding", Json(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["order_id"], ["orders.id"], name=op.f("fk_order_findings_order_id_orders")
+        ),
+        sa.PrimaryKeyConstraint("order_id", "name", name=op.f("pk_order_findings")),
+    )
+    with op.batch_alter_table("order_findings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_order_findings_at"), ["at"], unique=False)
+
+    op.create_table(
         "order_lines",
         sa.Column("order_id", sa.String(length=32), nullable=False),
         sa.Column("product_id", sa.String(length=64), nullable=False),
