@@ -2,7 +2,8 @@
 What the gateway reads is what inventory and pricing say in their descriptions that they send.
 """
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -10,17 +11,33 @@ from msgspec import Struct
 
 from gateway.upstreams import pricing as reading_pricing
 from gateway.upstreams.inventory import Category
-from gateway.upstreams.models import PRODUCT_ID, Price, Product, ProductPage
+from gateway.upstreams.models import (
+    PRODUCT_ID,
+    AppliedDiscount,
+    Price,
+    Product,
+    ProductPage,
+    Quote,
+    QuoteLine,
+    Reservation,
+)
+from gateway.upstreams.quotes import _is_money
+from gateway.upstreams.stock import _Line, _Lines
 from inventory.main import create_app as inventory_service
 from inventory.product_ids import ID_PATTERN
 from inventory.products.schemas import Name, Text
 from inventory.settings import Settings as InventorySettings
+from inventory.stock.models import Status
+from pricing.discounts.models import MAX_QUANTITY as PRICING_MAX_QUANTITY
 from pricing.main import create_app as pricing_service
 from pricing.money import SUPPORTED, format_amount, max_amount
 from pricing.names import RESERVED_IDS
+from pricing.quotes.schemas import MAX_ITEMS as PRICING_MAX_ITEMS
 from pricing.settings import Settings as PricingSettings
 
 Schemas = dict[str, Any]
+
+MOMENT: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +71,11 @@ def form_of(schema: dict[str, Any]) -> tuple[str, str | None]:
         (ProductPage, "ProductsResponse"),
         (Category, "CategoryResponse"),
         (Price, "PriceResponse"),
+        (Reservation, "ReservationResponse"),
+        (_Lines, "ReservationsResponse"),
+        (Quote, "QuoteResponse"),
+        (QuoteLine, "LineResponse"),
+        (AppliedDiscount, "AppliedDiscountResponse"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -94,6 +116,41 @@ def test_every_amount_that_pricing_tells_can_be_read() -> None:
         amounts = [format_amount(amount, currency) for amount in (most, most - most)]
         prices = [Price("A-1", amount, currency) for amount in amounts]
         assert reading_pricing._are_sound(prices), prices
+
+
+def test_every_sum_that_pricing_tells_can_be_read() -> None:
+    """
+    From nothing to the dearest order that there can be, in each currency.
+    """
+    for currency in SUPPORTED:
+        piece = max_amount(currency)
+        dearest = piece * PRICING_MAX_QUANTITY * PRICING_MAX_ITEMS
+        for price, total in ((piece, 2 * dearest), (piece - piece, piece - piece)):
+            names = ("subtotal", "discount", "tax", "final_price")
+            sums = dict.fromkeys(names, format_amount(total, currency))
+            line = QuoteLine(
+                product_id="A-1",
+                quantity=PRICING_MAX_QUANTITY,
+                base_price=format_amount(price, currency),
+                discounts=[],
+                **sums,
+            )
+            quote = Quote(
+                quote_id="q",
+                valid_until=MOMENT,
+                currency=currency,
+                lines=[line],
+                discounts=[],
+                **sums,
+            )
+            assert _is_money(quote), quote
+
+
+def test_every_state_of_a_reservation_can_be_read() -> None:
+    """
+    The gateway knows each word that inventory has for it.
+    """
+    assert {*get_args(get_type_hints(_Line)["status"])} == {status.value for status in Status}
 
 
 def test_ids_have_one_form() -> None:
