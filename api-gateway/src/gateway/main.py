@@ -103,7 +103,7 @@ def create_app(settings: Settings, outside: Outside = REAL_WORLD, *, now: Now = 
         ],
         telemetry=telemetry,
     )
-    app.state.catalog = catalog
+    app.state.catalog, app.state.orders = catalog, orders
     return app
 
 
