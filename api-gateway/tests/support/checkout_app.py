@@ -4,7 +4,7 @@ networks below it. Pauses take no time: they move the clock that breakers go by.
 
 ::
 
-    async with running_checkout(url, backends) as shop:
+    async with running_checkout(backends) as shop:
         answer = await shop.order({"A-1": 2}, key="a key of mine")
         order = await shop.get(answer.json()["orderId"], caller=SHOPPER)
 """
@@ -18,21 +18,22 @@ from typing import Any, Final
 import httpx
 from fake_backends import FakeBackends
 from fastapi import FastAPI
+from fresh_database import fresh_database
 from gateway_app import HOME, bearer, client_of, shared_secret
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.checkout.upkeep import Upkeep
+from gateway.checkout.wiring import Parts
 from gateway.main import create_app
 from gateway.settings import Settings
 from gateway.tables import metadata
 from servicekit import durable, migrations
 from servicekit.database import Database
 from servicekit.deadline import DEADLINE_HEADER
+from servicekit.durable import Engine
 from servicekit.http import Policy
 from servicekit.outside import Outside
 from servicekit.testing.clock import FakeClock
-from servicekit.testing.fixtures import DatabaseCopy
 
 API: Final = "/api/v1"
 SHOPPER: Final = bearer(sub="shopper-1", scope="read write")
@@ -45,22 +46,10 @@ PLAIN: Final = Policy(max_attempts=1)
 
 def prepare(url: str) -> None:
     """
-    A database with the gateway's tables.
+    Give a PostgreSQL database what a gateway needs of one. On SQLite there is ``fresh_database``.
     """
     migrations.migrate(url, "gateway")
-    if url.startswith("postgresql"):
-        durable.migrate(url)
-
-
-async def copied(database_copy: DatabaseCopy) -> str:
-    """
-    The address of a new database for a gateway.
-    """
-    url = database_copy("gateway_orders", prepare)
-    if url.startswith("sqlite"):
-        # The journal stands in a file beside it, which is not copied.
-        await durable.upgrade(url)
-    return url
+    durable.migrate(url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +65,12 @@ class RunningCheckout:
     database: Database
 
     @property
-    def upkeep(self) -> Upkeep:
+    def parts(self) -> Parts[Engine]:
         """
-        What runs beside the checkout.
+        What the checkout is made of.
         """
-        upkeep: Upkeep = self.app.state.orders.upkeep
-        return upkeep
+        parts: Parts[Engine] = self.app.state.orders
+        return parts
 
     async def order(
         self,
@@ -147,10 +136,14 @@ class RunningCheckout:
 
 @asynccontextmanager
 async def running_checkout(
-    url: str, backends: FakeBackends, *, policy: Policy = PLAIN, **settings: object
+    backends: FakeBackends,
+    *,
+    url: str | None = None,
+    policy: Policy = PLAIN,
+    **settings: object,
 ) -> AsyncIterator[RunningCheckout]:
     """
-    The gateway in front of ``backends``.
+    The gateway in front of ``backends``, on a new SQLite database or the one that is named.
     """
     clock = FakeClock()
 
@@ -164,13 +157,14 @@ async def running_checkout(
         """
 
         @property
-        def policy(self) -> Policy:
+        def ordering_policy(self) -> Policy:
             return policy
 
+    url = url or fresh_database()
     chosen = shared_secret(Bounded, database_url=url, **settings)
     networks = {
-        "orders-inventory": backends.inventory_network,
-        "orders-pricing": backends.pricing_network,
+        "inventory-orders": backends.inventory_network,
+        "pricing-orders": backends.pricing_network,
     }
     app = create_app(chosen, Outside(networks, clock.monotonic, pass_time))
     database = Database(url)
