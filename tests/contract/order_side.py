@@ -104,7 +104,7 @@ class Side:
         except UpstreamRefused as refusal:
             said, facts = [str(refusal.upstream_status), refusal.upstream_code], refusal.facts
             if refusal.upstream_code == "INVALID_REQUEST":
-                return " ".join(map(str, said)), None
+                return " ".join(map(str, said)), fields_of(refusal)
             said.append(str(facts.get("reason") or facts.get("what") or ""))
             return " ".join(filter(None, said)), facts
 
@@ -135,3 +135,15 @@ class Side:
         Uses are counted for each case by itself.
         """
         return f"{self.mark}-{code}" if code == "ONCE" else code
+
+
+def fields_of(refusal: UpstreamRefused) -> list[str]:
+    """
+    Which fields of a body were refused; of lists, only which list.
+    """
+    match refusal.facts:
+        case {"problems": [*problems]}:
+            fields = [str(one["field"]) for one in problems if isinstance(one, dict)]
+            return sorted({re.split(r"[\[.]", field.removeprefix("body."))[0] for field in fields})
+        case _:
+            return []
