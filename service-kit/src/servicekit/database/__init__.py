@@ -16,6 +16,7 @@ from servicekit.database.columns import (
 from servicekit.database.engine import Database
 from servicekit.database.glance import Glance, Reading
 from servicekit.database.limits import Limits
+from servicekit.database.together import Together
 from servicekit.database.translation import UniqueViolation
 from servicekit.database.urls import normalised_url
 
@@ -26,6 +27,7 @@ __all__ = [
     "Json",
     "Limits",
     "Reading",
+    "Together",
     "UniqueViolation",
     "UtcDateTime",
     "insert_on",

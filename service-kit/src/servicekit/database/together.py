@@ -1,0 +1,137 @@
+"""
+Many small transactions as one.
+
+A commit costs about the same for one row as for thirty: it waits for the disk, for a thread, for the network.
+While a transaction is on its way, all that is to be written next waits here, and goes out together as
+the one that follows. Alone, a caller waits for nobody.
+
+::
+
+    together = Together(database)
+
+    async def add_all(connection, rows):          # for all that wait; a result for each
+        await connection.execute(insert(things), [row.values for row in rows])
+        return [row.id for row in rows]
+
+    thing_id = await together.write(add_all, row)
+
+What is told to a caller is committed. Where the transaction of several fails, each has one of its own
+after all: one caller's fault is no other's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from servicekit.database.engine import Database
+from servicekit.errors import ServiceUnavailable
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+#: Writes rows, and gives a result for each, in their order; an exception is raised for that row's caller.
+#: It may be called again, as the work of ``transact``.
+WriteAll = Callable[[AsyncConnection, Sequence[Row]], Awaitable[Sequence[Result]]]
+
+#: More rows than this are no quicker together, and keep others from the database for longer.
+MAX_ROWS: Final = 100
+
+
+@dataclass(eq=False, slots=True)
+class _Wish:
+    """
+    A row that somebody wants to be written.
+    """
+
+    write_all: WriteAll[Any, Any]
+    row: Any
+    result: "asyncio.Future[Any]"
+
+
+class Together:
+    """
+    Writes rows of all kinds, those that wait at the same time in one transaction.
+    """
+
+    def __init__(self, database: Database, *, max_rows: int = MAX_ROWS) -> None:
+        self._database = database
+        self._max_rows = max_rows
+        self._waiting: list[_Wish] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def write(self, write_all: WriteAll[Row, Result], row: Row) -> Result:
+        """
+        The result for ``row``, once it is committed.
+
+        A caller that is cancelled leaves its row to be written. Rows of one ``write_all`` are in the order
+        in which they came; those that came with others are written before or after them.
+        """
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Wish(write_all, row, result))
+        if self._writer is None:
+            # Without the caller's context: it is nobody's deadline, and nobody's identity.
+            self._writer = asyncio.get_running_loop().create_task(
+                self._write_waiting(), name="writes together", context=Context()
+            )
+        return await result
+
+    async def quiet(self) -> None:
+        """
+        Wait until all that was asked for is written.
+        """
+        while self._writer is not None:
+            await asyncio.wait({self._writer})
+
+    async def _write_waiting(self) -> None:
+        wishes: Sequence[_Wish] = ()
+        try:
+            while self._waiting:
+                wishes = self._waiting[: self._max_rows]
+                del self._waiting[: self._max_rows]
+                await self._write_some(wishes)
+        finally:
+            self._writer = None
+            # Only where the loop ends under it is anybody left.
+            for wish in (*wishes, *self._waiting):
+                wish.result.cancel()
+
+    async def _write_some(self, wishes: Sequence[_Wish]) -> None:
+        try:
+            results = await self._database.transact(partial(_write, wishes))
+        except ServiceUnavailable as failure:
+            results = [failure] * len(wishes)
+        except Exception as failure:  # noqa: BLE001  # whatever it is: it is raised for whoever caused it
+            if len(wishes) > 1:
+                for wish in wishes:
+                    await self._write_some([wish])
+                return
+            results = [failure]
+        for wish, result in zip(wishes, results, strict=True):
+            _settle(wish, result)
+
+
+async def _write(wishes: Sequence[_Wish], connection: AsyncConnection) -> Sequence[object]:
+    """
+    One kind after the other; the results in the order of the wishes.
+    """
+    kinds: dict[WriteAll[Any, Any], list[_Wish]] = {}
+    for wish in wishes:
+        kinds.setdefault(wish.write_all, []).append(wish)
+    results: dict[_Wish, object] = {}
+    for write_all, its in kinds.items():
+        told = await write_all(connection, [wish.row for wish in its])
+        results |= zip(its, told, strict=True)
+    return [results[wish] for wish in wishes]
+
+
+def _settle(wish: _Wish, result: object) -> None:
+    if wish.result.done():
+        return
+    if isinstance(result, Exception):
+        wish.result.set_exception(result)
+    else:
+        wish.result.set_result(result)
