@@ -29,7 +29,7 @@ _REPLICAS_ABOVE: Final = 3
 
 #: What only makes waits shorter: nothing here is needed for the books to add up.
 IMPATIENT: Final = {
-    "SERVICE_TIMEOUT": "2",
+    "SERVICE_TIMEOUT": "1",
     "CIRCUIT_BREAKER_TIMEOUT": "0.3",
     "ORDER_WAIT_SECONDS": "3",
     "ORDER_DEADLINE_SECONDS": "3",

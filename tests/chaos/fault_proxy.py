@@ -81,7 +81,7 @@ class Passage:
 OnPassage = Callable[[Passage], Awaitable[None]]
 
 
-async def _nobody(_passage: Passage) -> None:
+async def nobody(_passage: Passage) -> None:
     """
     Nobody wants to know.
     """
@@ -92,9 +92,7 @@ class FaultProxy:
     Passes connections on to a port of the loopback. ``happened`` counts the faults by name.
     """
 
-    def __init__(
-        self, target_port: int, *, seed: str = "", on_passage: OnPassage = _nobody
-    ) -> None:
+    def __init__(self, target_port: int, *, seed: str = "", on_passage: OnPassage = nobody) -> None:
         self.faults = NO_FAULTS
         self.happened: Counter[str] = Counter()
         self.on_passage = on_passage

@@ -20,7 +20,7 @@ import httpx
 
 from servicekit.testing import eventually
 from tests.chaos.books import Discrepancy, discrepancies
-from tests.chaos.fault_proxy import NO_FAULTS, Faults, Moment, Passage
+from tests.chaos.fault_proxy import NO_FAULTS, Faults, Moment, Passage, nobody
 from tests.chaos.kill_points import ACCEPT, KillPoint, KillPoints, Kind, Trap
 from tests.chaos.load import Crowd, crowd_at, stock_up
 from tests.chaos.shopping import Told
@@ -99,7 +99,7 @@ class Rounds:
 
     async def _storm(self, point: KillPoint) -> list[Told]:
         """
-        What the shoppers were told of a round; all services run again at its end.
+        What the shoppers were told. At the end all services run again, and all is quiet.
         """
         self._traps = [Trap(point, self._kill)]
         self._world.tell(self._passed)
@@ -108,15 +108,18 @@ class Rounds:
             at_random = asyncio.create_task(self._traps[0].began())
             told = await self._crowd.shop(wishes, at_once=self._size.at_once, on_told=self._heard)
             await at_random
-            for trap in self._traps:
-                # Its boundary did not come up: it is killed in a quiet shop.
-                trap.spring()
+            # Where its boundary did not come up, it is killed in a quiet shop.
+            self._traps[0].spring()
+            await self._settle()
         return told
 
-    async def _found(self) -> list[Discrepancy]:
+    async def _settle(self) -> None:
         with suppress(AssertionError):
             await eventually(self._is_settled, within_s=SETTLED_WITHIN_S, every_s=0.1)
+        self._world.tell(nobody)
         self._world.set_faults(NO_FAULTS)
+
+    async def _found(self) -> list[Discrepancy]:
         await self._count_recovered()
         statement = await read_statement(self._world.databases)
         found = discrepancies(self._start, statement, self._told)
@@ -148,8 +151,10 @@ class Rounds:
         """
         self._world.set_faults(BAD_NETWORK)
         holding = asyncio.create_task(self._hold())
-        yield
-        await holding
+        try:
+            yield
+        finally:
+            await holding
 
     async def _hold(self) -> None:
         if self._rounds % _HELD_EVERY == 0:

@@ -130,7 +130,9 @@ async def _orders(connection: AsyncConnection) -> dict[str, Order]:
         select(table.c.order_id, table.c.name).order_by(table.c.order_id, table.c.seq)
     ):
         events.setdefault(row.order_id, []).append(row.name)
-    rows = await connection.execute(select(gateway.orders))
+    # Named one by one: another checkout's orders may have other columns besides.
+    columns = ("id", "status", "items", "discount_codes", "total", "currency", "reason_code")
+    rows = await connection.execute(select(*(gateway.orders.c[name] for name in columns)))
     return {
         row.id: _order(row, lines.get(row.id, {}), tuple(events.get(row.id, ()))) for row in rows
     }
@@ -162,7 +164,9 @@ async def _shelves(connection: AsyncConnection) -> dict[str, Shelf]:
 
 async def _movements(connection: AsyncConnection) -> list[Movement]:
     table = inventory.stock_movements
-    rows = await connection.execute(select(table).where(table.c.order_id.is_not(None)))
+    rows = await connection.execute(
+        select(table).where(table.c.order_id.is_not(None)).order_by(table.c.id)
+    )
     return [Movement(row.order_id, row.product_id, row.kind, _quantity(row)) for row in rows]
 
 
