@@ -16,7 +16,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-package storefront-servicekit $(if $(UPGRADE),--upgrade) \
 	$(patsubst %,%/pyproject.toml,$(DISTRIBUTIONS)) --group build
 
-.PHONY: help demo clean-data test check lint types format lock bench coverage clean for-run for-dev
+.PHONY: help demo clean-data test check lint types format lock bench chaos coverage clean for-run for-dev
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ format: for-dev ## put code into the house's form
 
 bench: for-dev ## measure, and write what was measured to bench/results.md
 	@$(BIN)/python -m bench
+
+chaos: for-dev ## kill, freeze and cut off services while orders are placed, and check the books (ARGS=--help)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 coverage: for-dev ## run every test and show what they leave out; the kit must stay above 95 %
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-branch --cov-report=

@@ -31,7 +31,7 @@ def demo(tmp_path: Path) -> Iterator[Running]:
 
 def test_a_visitor_can_paste_what_the_demo_prints(demo: Running, tmp_path: Path) -> None:
     """
-    Every service is shown, the gateway first; product, page, price and "who am I" succeed as
+    Every service is shown, the gateway first; product, page, price, order and "who am I" succeed as
     printed; Ctrl-C ends it all.
     """
     output = demo.wait_until_ready()
@@ -40,12 +40,13 @@ def test_a_visitor_can_paste_what_the_demo_prints(demo: Running, tmp_path: Path)
 
     assert output.index("  api-gateway  ") < output.index("  identity-service  ")
 
-    product, page, price, who = (json.loads(pasted(line)) for line in printed_lines(output))
+    product, page, price, order, who = (json.loads(pasted(line)) for line in printed_lines(output))
 
     assert (product["id"], product["price"], product["complete"]) == ("TEST-001", "79.00", True)
     assert len(page["items"]) == 2
     assert all(item["complete"] for item in page["items"])
     assert [discount["code"] for discount in price["discounts"]] == ["SUMMER20"]
+    assert (order["status"], order["totalPrice"]) == ("CONFIRMED", price["finalPrice"])
     assert who["userName"] == "shopper"
     demo.press_ctrl_c()
     assert demo.exit_code() == 0

@@ -36,11 +36,15 @@ def curl_lines(addresses: Mapping[str, str], password: str) -> tuple[tuple[str, 
     token = f'-H "Authorization: Bearer $({sign_in} | {_PICK_FROM_ANSWER})"'
     page = shlex.quote(f"{gateway}/api/v1/products?category=home&size=2")
     two = shlex.quote('{"productId":"TEST-001","quantity":2,"discountCodes":["SUMMER20"]}')
+    basket = shlex.quote(
+        '{"items":[{"productId":"TEST-001","quantity":2}],"discountCodes":["SUMMER20"]}'
+    )
     json = "-H 'Content-Type: application/json'"
     return (
         ("A product, with its price:", f"curl -fsS {gateway}/api/v1/products/TEST-001"),
         ("A page of products:", f"curl -fsS {page}"),
         ("What two cost:", f"curl -fsS {pricing}/api/v1/prices/calculate {json} -d {two}"),
+        ("Order them:", f"curl -fsS {gateway}/api/v1/orders {json} -d {basket}"),
         ("Sign in, and who am I?", f"curl -fsS {gateway}/api/v1/users/me {token}"),
     )
 
