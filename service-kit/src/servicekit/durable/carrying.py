@@ -154,12 +154,12 @@ class Carrier:
         return len(left)
 
     async def _carry(self, saga: Saga, given: Given) -> str:
-        if self._is_stopping:
-            # As if it had not been handed over: whoever comes next takes it up.
-            raise asyncio.CancelledError
         order = Order.of(given)
         key = key_of(saga.name, order.work.id)
         with correlation.correlated(order.ids), self._works.running(key) as is_recovered:
+            if self._is_stopping and is_recovered:
+                # As if it had not been handed over: whoever comes next takes it up.
+                raise asyncio.CancelledError
             try:
                 return await self._outcome(saga, order.work, is_recovered=is_recovered)
             except LostOwnership:

@@ -3,42 +3,81 @@ Brings the journal's tables to the form that the engine expects.
 """
 
 import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from servicekit.durable.addresses import SCHEMA, journal_url
+from servicekit.durable.errors import DurableError
+from servicekit.durable.storage import Storage
 from servicekit.durable.transact import migrate_journal
-from servicekit.migrations.exclusive import migrating
 
 #: Which replicas live; see ``takeover``. In the journal's schema, where no service's migrations look.
-_REPLICAS = f"""
+_REPLICAS: Final = f"""
 CREATE TABLE IF NOT EXISTS {SCHEMA}.saga_replicas (
     executor_id text PRIMARY KEY,
     seen_at timestamptz NOT NULL
 )
 """
+#: "sagas", as a number.
+_LOCK: Final = int.from_bytes(b"sagas")
+_TURN_WITHIN_S: Final = 120.0
+_TURN_EVERY_S: Final = 0.1
 
 
 def migrate(database_url: str) -> None:
     """
-    As ``upgrade``, where no event loop runs: for the command line and for tests.
+    Apply what the journal beside or inside the service's database lacks; several may do so at once.
+
+    Raises ``ServiceUnavailable`` where the database is away.
     """
-    asyncio.run(upgrade(database_url))
+    url = journal_url(database_url)
+    storage = Storage(url, application_name="sagas migrate")
+    try:
+        storage.check()
+        if url.get_backend_name() == "sqlite":
+            # Under the file's own lock.
+            migrate_journal(url)
+        else:
+            with storage.engine.connect() as connection:
+                _migrate_postgresql(url, connection.execution_options(isolation_level="AUTOCOMMIT"))
+    except DBAPIError as error:
+        raise DurableError(f"a migration failed: {str(error.orig).splitlines()[0]}") from error
+    finally:
+        storage.dispose()
 
 
 async def upgrade(database_url: str) -> None:
     """
-    Apply what the journal beside or inside the service's database lacks.
-
-    Several processes may do so at once: DBOS's own lock gives up after 30 s, so ours stands around it.
+    As ``migrate``, where an event loop runs.
     """
-    url = journal_url(database_url)
-    address = url.render_as_string(hide_password=False)
-    if url.get_backend_name() == "sqlite":
-        async with migrating(address, "sagas"):
-            pass  # makes the file and its folder, and sets WAL
-        await asyncio.to_thread(migrate_journal, address)
-        return
-    async with migrating(database_url, "sagas") as connection:
-        await asyncio.to_thread(migrate_journal, address)
-        await connection.execute(text(_REPLICAS))
+    await asyncio.to_thread(migrate, database_url)
+
+
+def _migrate_postgresql(url: URL, connection: Connection) -> None:
+    with _turn(connection):
+        migrate_journal(url)
+        connection.execute(text(_REPLICAS))
+
+
+@contextmanager
+def _turn(connection: Connection) -> Iterator[None]:
+    """
+    One process at a time. DBOS has a lock of its own, which it disregards after half a minute.
+
+    It is asked for again and again: who stood in line inside a statement would keep indexes from being
+    made, and whoever makes them from giving the lock back.
+    """
+    give_up_at = time.monotonic() + _TURN_WITHIN_S
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+        if time.monotonic() > give_up_at:
+            raise DurableError("another process has been migrating the journal for two minutes")
+        time.sleep(_TURN_EVERY_S)
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})

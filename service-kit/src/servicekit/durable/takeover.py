@@ -23,6 +23,7 @@ import structlog
 from sqlalchemy import URL
 
 from servicekit.durable.addresses import SCHEMA
+from servicekit.durable.errors import JournalPending
 from servicekit.durable.storage import connection_options
 from servicekit.durable.transact import VERSION
 from servicekit.errors import ServiceUnavailable
@@ -42,7 +43,7 @@ INSERT INTO {SCHEMA}.saga_replicas (executor_id, seen_at) VALUES (%(me)s, clock_
 ON CONFLICT (executor_id) DO UPDATE SET seen_at = excluded.seen_at
 """  # noqa: S608  # our own schema
 _SILENT: Final = f"""
-SELECT executor_id, COALESCE(seen_at < clock_timestamp() - make_interval(secs => %(frozen)s), true)
+SELECT executor_id, seen_at IS NULL, seen_at < clock_timestamp() - make_interval(secs => %(frozen)s)
 FROM (
     SELECT DISTINCT executor_id FROM {SCHEMA}.workflow_status
     WHERE status = 'PENDING' AND executor_id <> %(me)s
@@ -65,7 +66,8 @@ DELETE FROM {SCHEMA}.saga_replicas WHERE seen_at < clock_timestamp() - interval 
 log = structlog.get_logger()
 
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
-Why = Literal["gone", "frozen"]
+#: It stopped in order; its process or its machine has ended; or it does not answer.
+Why = Literal["left", "gone", "frozen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,9 @@ class Replicas:
         """
         try:
             self._connection = await self._joined()
-        except (psycopg.Error, OSError) as error:
+        except psycopg.errors.UndefinedTable as error:
+            raise JournalPending from error
+        except (psycopg.OperationalError, OSError) as error:
             raise ServiceUnavailable("the database") from error
         try:
             yield
@@ -143,8 +147,12 @@ class Replicas:
     async def _joined(self) -> Connection:
         options = connection_options(f"{self._name} replica")
         connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **options)
-        await connection.execute("SELECT pg_advisory_lock(%s)", (_key(self._me),))
-        await connection.execute(_BEAT, self._facts)
+        try:
+            await connection.execute("SELECT pg_advisory_lock(%s)", (_key(self._me),))
+            await connection.execute(_BEAT, self._facts)
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     async def _leave(self) -> None:
@@ -196,24 +204,30 @@ class Replicas:
     async def _judge(self) -> None:
         async with asyncio.timeout(_ROUND_S):
             silent = await self._rows(_SILENT)
-        for executor_id, is_long in silent:
-            await self._take_over(str(executor_id), is_frozen=bool(is_long))
+        for executor_id, has_left, is_long in silent:
+            await self._take_over(
+                str(executor_id), has_left=bool(has_left), is_frozen=bool(is_long)
+            )
 
-    async def _take_over(self, executor_id: str, *, is_frozen: bool) -> None:
+    async def _take_over(self, executor_id: str, *, has_left: bool, is_frozen: bool) -> None:
         async with AsyncExitStack() as stack:
             # Several survivors resuming the same work would take it from each other.
             if not await self._locked(f"takeover of {executor_id}", stack):
                 return
-            is_gone = await self._locked(executor_id, stack)
-            if is_gone or is_frozen:
-                await self._resume(executor_id, "gone" if is_gone else "frozen")
+            if has_left:
+                await self._resume(executor_id, "left")
+            elif await self._locked(executor_id, stack):
+                await self._resume(executor_id, "gone")
+            elif is_frozen:
+                await self._resume(executor_id, "frozen")
 
     async def _resume(self, executor_id: str, why: Why) -> None:
+        tell = log.info if why == "left" else log.warning
         while rows := await self._rows(_WORKS, executor=executor_id):
             works = [str(row[0]) for row in rows]
             await self._resuming.resume(works)
             self._resuming.tell(why, len(works))
-            log.warning("sagas.taken_over", replica=executor_id, why=why, works=len(works))
+            tell("sagas.taken_over", replica=executor_id, why=why, works=len(works))
 
     async def _locked(self, name: str, stack: AsyncExitStack) -> bool:
         """

@@ -179,12 +179,12 @@ class Transact:
         return len(found)
 
 
-def migrate_journal(url: str) -> None:
+def migrate_journal(url: URL) -> None:
     """
     Bring DBOS's tables to their newest form.
     """
     with _quiet_log(logging.WARNING):
-        DBOS.migrate(url, schema=SCHEMA)
+        DBOS.migrate(url.render_as_string(hide_password=False), schema=SCHEMA)
 
 
 def _workflow(name: str, carry: Carry) -> Callable[[Given], Any]:

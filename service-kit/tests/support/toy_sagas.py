@@ -1,0 +1,146 @@
+"""
+A saga of three steps for tests of the engine, in the test's own process or in one that can be killed.
+
+``python toy_sagas.py DATABASE_URL FOLDER NAME`` carries out what its standard input asks for, a line
+each: ``start ID``. It notes in ``FOLDER/ledger`` what it does, and ``FOLDER/held`` holds its second step.
+"""
+
+import asyncio
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from servicekit import correlation, deadline, logs
+from servicekit.durable import DurableSettings, Engine
+from servicekit.outside import REAL_WORLD, Outside
+from servicekit.sagas import Deed, Done, Ending, Entry, Outcome, Saga, Step, Work
+from servicekit.telemetry import Telemetry
+from servicekit.testing import eventually
+
+SAGA = "toy"
+#: Stands for whatever a request's context holds.
+WHO_ASKS: ContextVar[str] = ContextVar("who_asks", default="nobody")
+
+
+@dataclass
+class Toy:
+    """
+    What the saga does, and what became of it. ``held`` says whether the second step must wait.
+    """
+
+    note: Callable[[str], object]
+    held: Callable[[], bool] = lambda: False
+    ledger: list[str] = field(default_factory=list)
+    outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    told: list[tuple[str, str]] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
+    contexts: list[tuple[str | None, float | None, str]] = field(default_factory=list)
+
+    @property
+    def saga(self) -> Saga:
+        """
+        The table.
+        """
+        steps = (
+            Step("first", self._first, self._undo("first")),
+            Step("second", self._second, self._undo("second")),
+            Step("third", self._third, is_pivot=True),
+        )
+        return Saga(SAGA, steps, self._ended, self)
+
+    async def _first(self, work: Work) -> Outcome:
+        self.contexts.append((correlation.correlation_id(), deadline.remaining_s(), WHO_ASKS.get()))
+        return self._did("first", work)
+
+    async def _second(self, work: Work) -> Outcome:
+        self.note(f"{work.id} second begun")
+        await eventually(lambda: not self.held(), within_s=60)
+        return self._did("second", work)
+
+    async def _third(self, work: Work) -> Outcome:
+        return self._did("third", work)
+
+    def _undo(self, step: str) -> Deed:
+        async def undo(work: Work) -> Outcome:
+            return self._did(f"undo {step}", work)
+
+        return undo
+
+    def _did(self, what: str, work: Work) -> Outcome:
+        self.note(f"{work.id} {what}")
+        scripted = self.outcomes[what]
+        return scripted.pop(0) if scripted else Done({"subject": work.subject.get("x")})
+
+    def saw(self, work: Work, entry: Entry) -> None:
+        """
+        Nothing: the ledger has it.
+        """
+
+    def repeating(self, work: Work, step: str, why: str) -> None:
+        """
+        Noted.
+        """
+        self.note(f"{work.id} {step} repeating {why}")
+
+    async def needs_attention(self, work: Work, step: str, why: str) -> None:
+        """
+        Kept.
+        """
+        self.attention.append(f"{work.id} {step} {why}")
+
+    async def _ended(self, work: Work, ending: Ending) -> None:
+        self.note(f"{work.id} ended {ending.how}")
+        self.told.append((work.id, ending.how))
+
+
+def toy_engine(
+    database_url: str,
+    toy: Toy,
+    *,
+    telemetry: Telemetry | None = None,
+    outside: Outside = REAL_WORLD,
+) -> Engine:
+    """
+    An engine with that saga.
+    """
+    settings = DurableSettings(service_name="toy-service", database_url=database_url)
+    return Engine(settings, [toy.saga], telemetry=telemetry or Telemetry(), outside=outside)
+
+
+def file_toy(folder: Path, name: str) -> Toy:
+    """
+    A toy whose ledger and whose hold are files.
+    """
+
+    def note(line: str) -> None:
+        with (folder / "ledger").open("a") as ledger:
+            ledger.write(f"{name} {line}\n")
+
+    return Toy(note, (folder / "held").exists)
+
+
+async def serve(database_url: str, folder: Path, name: str, asked: TextIO) -> None:
+    """
+    Do what is asked until there is no more, or the end comes.
+    """
+    engine = toy_engine(database_url, file_toy(folder, name))
+    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+    async with engine.running():
+        (folder / f"{name} ready").touch()
+        while line := await loop.run_in_executor(thread, asked.readline):
+            command, work_id = line.split()
+            assert command == "start"
+            await engine.start(SAGA, work_id, {"x": 7})
+            (folder / f"{name} started {work_id}").touch()
+
+
+if __name__ == "__main__":
+    logs.configure(log_format="json", log_level="INFO", service="toy")
+    asyncio.run(serve(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.stdin))
+    os._exit(0)
