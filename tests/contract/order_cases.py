@@ -175,6 +175,7 @@ CASES: Final = [
         (lambda s: s.quote("3A 2B", "THIRD TEN", currency="USD"), "done"),
     ),
     case("quoted without codes", (lambda s: s.quote("1A 1B"), "done")),
+    case("half a cent off", (lambda s: s.quote("1B", "TEN"), "done")),
     case("quoted in euros", (lambda s: s.quote("7A", "THIRD", currency="EUR"), "done")),
     case("quoted, though never in stock", (lambda s: s.quote("1000000A", "TEN"), "done")),
     case(
