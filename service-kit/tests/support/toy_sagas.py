@@ -2,11 +2,13 @@
 A saga of three steps for tests of the engine, in the test's own process or in one that can be killed.
 
 ``python toy_sagas.py DATABASE_URL FOLDER NAME`` carries out what its standard input asks for, a line
-each: ``start ID``. It notes in ``FOLDER/ledger`` what it does, and ``FOLDER/held`` holds its second step.
+each: ``start ID``. It notes in ``FOLDER/ledger`` what it does, ``FOLDER/held`` holds its second step, and
+``FOLDER/killer`` has the line of the ledger after which it kills itself.
 """
 
 import asyncio
 import os
+import signal
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -117,10 +119,14 @@ def file_toy(folder: Path, name: str) -> Toy:
     """
     A toy whose ledger and whose hold are files.
     """
+    killer = folder / "killer"
 
     def note(line: str) -> None:
         with (folder / "ledger").open("a") as ledger:
             ledger.write(f"{name} {line}\n")
+        if killer.exists() and killer.read_text() == line:
+            killer.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
 
     return Toy(note, (folder / "held").exists)
 
