@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from servicekit.testing.guarded import GuardedProcess
+from servicekit.testing.programs import run_program
 from tools.demo.readiness import is_ready
 
 _READY_WITHIN_S: Final = 60.0
@@ -37,6 +38,7 @@ class Server:
         port: int,
         folder: Path,
         lock: Path,
+        is_warm: bool = True,
     ) -> None:
         self.name = name
         self.port = port
@@ -46,6 +48,7 @@ class Server:
         self.kills = 0
         self._folder = folder
         self._lock = lock
+        self._is_warm = is_warm
         self._process: GuardedProcess | None = None
 
     @property
@@ -104,22 +107,17 @@ class Server:
         """
         Another command of the service's, to its end: its exit code and what it has printed.
         """
-        process = await asyncio.create_subprocess_exec(
-            *self.command[:-1],
-            *words,
-            env=self.environment,
-            cwd=self._folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        async with asyncio.timeout(_READY_WITHIN_S):
-            output, _ = await process.communicate()
-        return process.returncode or 0, output.decode(errors="replace")
+        argv = [*self.command[:-1], *words]
+        done = await asyncio.to_thread(run_program, argv, self.environment, self._folder)
+        return done.returncode, done.stdout + done.stderr
 
     def _started(self) -> GuardedProcess:
         return GuardedProcess(
-            self.command, lock=self._lock, log=self.log_file, env=self.environment
+            self.command,
+            lock=self._lock,
+            log=self.log_file,
+            env=self.environment,
+            is_warm=self._is_warm,
         )
 
     def _check_alive(self, process: GuardedProcess) -> None:
