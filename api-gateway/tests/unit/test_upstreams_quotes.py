@@ -2,7 +2,7 @@
 What orders ask of pricing, and what is made of whatever it answers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -187,13 +187,17 @@ def _without(answer: Answer, name: str) -> None:
     del answer["lines"][1][name]
 
 
-def _every_amount(answer: Answer, change: Callable[[str], object]) -> None:
+def _amounts_in(answer: Answer) -> Iterator[tuple[Answer, str]]:
     for part in (answer, *answer["lines"]):
         for name in ("subtotal", "discount", "tax", "finalPrice", "basePrice"):
             if name in part:
-                part[name] = change(part[name])
-        for one in part["discounts"]:
-            one["amount"] = change(one["amount"])
+                yield part, name
+        yield from ((one, "amount") for one in part["discounts"])
+
+
+def _as_floats(answer: Answer) -> None:
+    for part, name in _amounts_in(answer):
+        part[name] = float(part[name])
 
 
 def _take_nothing_off(answer: Answer) -> None:
@@ -228,7 +232,7 @@ WRONG: dict[str, Change] = {
     "more decimals in the sums": lambda a: a.update(
         {name: a[name] + "0" for name in ("subtotal", "discount", "tax", "finalPrice")}
     ),
-    "floats throughout": lambda a: _every_amount(a, float),
+    "floats throughout": _as_floats,
     "a quantity as text": lambda a: _line(a, quantity="3"),
     "a line without its price": lambda a: _without(a, "basePrice"),
     "a line without its tax": lambda a: _without(a, "tax"),
@@ -248,12 +252,6 @@ WRONG: dict[str, Change] = {
     "a code twice": lambda a: a["discounts"].append(a["discounts"][0]),
     "another code": lambda a: a["discounts"][0].update(code="OTHER"),
     # Sums
-    "another total": lambda a: a.update(finalPrice="42.85"),
-    "another subtotal": lambda a: a.update(subtotal="60.03"),
-    "another tax": lambda a: a.update(tax="6.86"),
-    "another discount": lambda a: a.update(discount="24.00"),
-    "another total of a line": lambda a: _line(a, finalPrice="42.81"),
-    "another unit price": lambda a: _line(a, basePrice="20.00"),
     "a total of lines that is not theirs": lambda a: (
         a.update(finalPrice="42.85"), _line(a, finalPrice="42.81")
     ),
@@ -282,6 +280,26 @@ async def test_a_quote_that_is_not_the_one_asked_for_is_not_believed(change: Cha
     assert [(line["event"], line["upstream"]) for line in logs] == [
         ("upstream.answer_unusable", "pricing")
     ]
+
+
+#: Of the order, of its two codes, of its two lines and of what codes took off them.
+N_AMOUNTS = 4 + 2 + 2 * 5 + 2 * 2
+
+
+@pytest.mark.parametrize("place", range(N_AMOUNTS))
+async def test_no_amount_can_be_another_unseen(place: int) -> None:
+    """
+    Each takes part in a sum: one cent more, anywhere, spoils the quote.
+    """
+
+    def a_cent_more(answer: Answer) -> None:
+        amounts = [*_amounts_in(answer)]
+        assert len(amounts) == N_AMOUNTS
+        part, name = amounts[place]
+        part[name] = str(Decimal(part[name]) + Decimal("0.01"))
+
+    with pytest.raises(UpstreamFailed):
+        await Shop().quote(telling(a_cent_more))
 
 
 #: The same where no sum shows it, since it is free.
