@@ -1,6 +1,6 @@
 """
 Orders as their clients meet them: the whole gateway with its engine and a database of its own, and fake
-networks below it. Pauses take no time: they move the clock that breakers go by.
+networks below it. Pauses take no time: they move the clock, by which deadlines and breakers go, too.
 
 ::
 
@@ -12,7 +12,7 @@ networks below it. Pauses take no time: they move the clock that breakers go by.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx
@@ -33,6 +33,7 @@ from servicekit.deadline import DEADLINE_HEADER
 from servicekit.durable import Engine
 from servicekit.http import Policy
 from servicekit.outside import Outside
+from servicekit.testing import eventually
 from servicekit.testing.clock import FakeClock
 
 API: Final = "/api/v1"
@@ -40,6 +41,8 @@ SHOPPER: Final = bearer(sub="shopper-1", scope="read write")
 OTHER: Final = bearer(sub="shopper-2", scope="read write")
 ADMIN: Final = bearer(sub="admin-1", scope="read write admin")
 GUEST: Final[Mapping[str, str]] = {}
+#: Whoever sleeps longer is no saga between two attempts.
+LONGEST_PAUSE_S: Final = 60
 #: One attempt for each of the saga's, so that a fault is met once; the breaker opens at the fifth.
 PLAIN: Final = Policy(max_attempts=1)
 
@@ -50,6 +53,25 @@ def prepare(url: str) -> None:
     """
     migrations.migrate(url, "gateway")
     durable.migrate(url)
+
+
+@dataclass
+class Pauses:
+    """
+    What becomes of pauses between attempts: they pass at once, or never when they ``are_endless``.
+    """
+
+    are_endless: bool = False
+
+    async def pause(self, clock: FakeClock, seconds: float) -> None:
+        """
+        As ``asyncio.sleep``.
+        """
+        if self.are_endless or seconds > LONGEST_PAUSE_S:
+            await asyncio.Event().wait()
+        clock.advance(seconds)
+        # Not at once, or work that cannot be done would leave no time for anything else.
+        await asyncio.sleep(0.002)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +85,7 @@ class RunningCheckout:
     clock: FakeClock
     client: httpx.AsyncClient
     database: Database
+    url: str
 
     @property
     def parts(self) -> Parts[Engine]:
@@ -126,6 +149,19 @@ class RunningCheckout:
         async with self.database.read() as connection:
             return await _rows(connection, table)
 
+    async def becomes(
+        self, order_id: str, status: str, *, caller: Mapping[str, str] = SHOPPER
+    ) -> dict[str, Any]:
+        """
+        The order, once it has that status.
+        """
+
+        async def has_become() -> dict[str, Any] | None:
+            order: dict[str, Any] = (await self.get(order_id, caller=caller)).json()
+            return order if order["status"] == status else None
+
+        return await eventually(has_become, within_s=10) or {}
+
     async def names(self, order_id: str, *, caller: Mapping[str, str] = SHOPPER) -> list[str]:
         """
         The names of what has happened to an order.
@@ -140,16 +176,18 @@ async def running_checkout(
     *,
     url: str | None = None,
     policy: Policy = PLAIN,
+    clock: FakeClock | None = None,
+    pauses: Pauses | None = None,
     **settings: object,
 ) -> AsyncIterator[RunningCheckout]:
     """
     The gateway in front of ``backends``, on a new SQLite database or the one that is named.
     """
-    clock = FakeClock()
+    clock = clock or FakeClock()
+    pauses = pauses or Pauses()
 
-    async def pass_time(seconds: float) -> None:
-        clock.advance(seconds)
-        await asyncio.sleep(0.001)
+    async def pause(seconds: float) -> None:
+        await pauses.pause(clock, seconds)
 
     class Bounded(Settings):
         """
@@ -166,11 +204,20 @@ async def running_checkout(
         "inventory-orders": backends.inventory_network,
         "pricing-orders": backends.pricing_network,
     }
-    app = create_app(chosen, Outside(networks, clock.monotonic, pass_time))
+    app = create_app(chosen, Outside(networks, clock.monotonic, pause), now=clock.now)
     database = Database(url)
     async with app.router.lifespan_context(app), client_of(app, address=HOME) as client:
-        yield RunningCheckout(app, backends, clock, client, database)
+        yield RunningCheckout(app, backends, clock, client, database, url)
     await database.aclose()
+
+
+@asynccontextmanager
+async def at_an_address(shop: RunningCheckout, address: str) -> AsyncIterator[RunningCheckout]:
+    """
+    The same gateway, as somebody at another address meets it.
+    """
+    async with client_of(shop.app, address=address) as client:
+        yield replace(shop, client=client)
 
 
 async def _rows(connection: AsyncConnection, table: str) -> list[Mapping[str, Any]]:

@@ -27,12 +27,6 @@ class Calls(Generic[T]):
             if not waiter.done():
                 waiter.set_result(what)
 
-    def is_awaited(self, order_id: str) -> bool:
-        """
-        Whether anybody waits for it.
-        """
-        return order_id in self._waiting
-
     @contextmanager
     def next(self, order_id: str) -> Iterator[asyncio.Future[T]]:
         """
