@@ -120,6 +120,12 @@ class Trap:
                 await asyncio.sleep(self.point.after_s)
             self.spring()
 
+    def disarm(self) -> None:
+        """
+        Kill nobody any more.
+        """
+        self.has_sprung = True
+
     def spring(self) -> None:
         """
         Kill, if it has not been done.

@@ -77,22 +77,23 @@ class Rounds:
         self._random = random.Random(f"{world.plan.seed}:rounds")
         self._told: list[Told] = []
         self._traps: list[Trap] = []
+        self._killed: list[KillPoint] = []
         self._rounds = 0
         self._recovered_before = (0, 0)
 
-    async def round(self) -> str:
+    async def round(self, point: KillPoint | None = None) -> str:
         """
-        One round; tells it in a line.
+        One round, which kills at ``point`` or at the next in turn; tells it in a line.
         """
         began = time.monotonic()
         self._rounds += 1
-        told = await self._storm(self._points.next())
+        told = await self._storm(point or self._points.next())
         self._told += told
         found = await self._found()
         self._tally.heard(told)
         self._tally.rounds += 1
         self._tally.found += found
-        killed = ", ".join(str(trap.point) for trap in self._traps)
+        killed = ", ".join(map(str, self._killed))
         verdict = f"{len(found)} DISCREPANCIES" if found else "ok"
         seconds = time.monotonic() - began
         return f"{self._world.plan.database:10} {seconds:5.1f} s  {verdict}  killed {killed}"
@@ -101,6 +102,7 @@ class Rounds:
         """
         What the shoppers were told. At the end all services run again, and all is quiet.
         """
+        self._killed.clear()
         self._traps = [Trap(point, self._kill)]
         self._world.tell(self._passed)
         wishes = self._crowd.wishes(self._size.orders, come_back=self._random.choice(_COME_BACK))
@@ -116,6 +118,8 @@ class Rounds:
     async def _settle(self) -> None:
         with suppress(AssertionError):
             await eventually(self._is_settled, within_s=SETTLED_WITHIN_S, every_s=0.1)
+        for trap in self._traps:
+            trap.disarm()
         self._world.tell(nobody)
         self._world.set_faults(NO_FAULTS)
 
@@ -143,6 +147,7 @@ class Rounds:
     def _kill(self, point: KillPoint) -> None:
         if self._world.servers[point.victim].kill():
             self._tally.kills[str(point)] += 1
+            self._killed.append(point)
 
     @asynccontextmanager
     async def _weather(self) -> AsyncIterator[None]:

@@ -50,6 +50,7 @@ class Server:
         self._lock = lock
         self._is_warm = is_warm
         self._process: GuardedProcess | None = None
+        self._is_killed = False
 
     @property
     def log_file(self) -> Path:
@@ -61,9 +62,9 @@ class Server:
     @property
     def is_running(self) -> bool:
         """
-        Whether its process lives, frozen or not.
+        Whether its process lives, frozen or not. Who is killed does not, from that moment on.
         """
-        return self._process is not None and self._process.is_running
+        return not self._is_killed and self._process is not None and self._process.is_running
 
     async def start(self) -> None:
         """
@@ -71,6 +72,7 @@ class Server:
         """
         await self.gone()
         self._process = await asyncio.to_thread(self._started)
+        self._is_killed = False
         try:
             async with asyncio.timeout(_READY_WITHIN_S):
                 while not await is_ready("127.0.0.1", self.port):
@@ -86,6 +88,7 @@ class Server:
         if not self.is_running:
             return False
         self.send(signal.SIGKILL)
+        self._is_killed = True
         self.kills += 1
         return True
 
