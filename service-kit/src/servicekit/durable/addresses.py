@@ -3,6 +3,7 @@ Where the journal is: beside the service's SQLite file, or inside its PostgreSQL
 """
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, make_url
 
@@ -23,6 +24,14 @@ def journal_url(database_url: str) -> URL:
     query = {"sslmode" if name == "ssl" else name: value for name, value in address.query.items()}
     query.pop("prepared_statement_cache_size", None)
     return address.set(drivername="postgresql+psycopg", query=query)
+
+
+def libpq_options(url: URL) -> dict[str, Any]:
+    """
+    The same, for a connection that is made without SQLAlchemy, whose way to write an address is not libpq's.
+    """
+    _, options = url.get_dialect()().create_connect_args(url)
+    return dict(options)
 
 
 def _beside(database: Path) -> Path:

@@ -22,7 +22,7 @@ import psycopg
 import structlog
 from sqlalchemy import URL
 
-from servicekit.durable.addresses import SCHEMA
+from servicekit.durable.addresses import SCHEMA, libpq_options
 from servicekit.durable.errors import JournalPending
 from servicekit.durable.storage import connection_options
 from servicekit.durable.transact import VERSION
@@ -86,7 +86,7 @@ class Replicas:
     """
 
     def __init__(self, url: URL, *, name: str, executor_id: str, resuming: Resuming) -> None:
-        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._address = libpq_options(url)
         self._name = name
         self._me = executor_id
         self._resuming = resuming
@@ -145,8 +145,8 @@ class Replicas:
             await self._connection.execute(_FORGET_OLD)
 
     async def _joined(self) -> Connection:
-        options = connection_options(f"{self._name} replica")
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **options)
+        options = self._address | connection_options(f"{self._name} replica")
+        connection = await psycopg.AsyncConnection.connect(autocommit=True, **options)
         try:
             await connection.execute("SELECT pg_advisory_lock(%s)", (_key(self._me),))
             await connection.execute(_BEAT, self._facts)
