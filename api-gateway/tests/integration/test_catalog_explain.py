@@ -112,6 +112,7 @@ async def test_only_administrators_have_answers_explained() -> None:
     assert "explain" not in plain.json()
 
 
+@pytest.mark.leaping_time
 async def test_a_call_that_is_not_over_is_told_as_such() -> None:
     """
     This caller's time ended, while others wait on: what becomes of the call, nobody knows yet.

@@ -101,6 +101,7 @@ async def test_a_page_is_one_call_each() -> None:
     assert running.calls == (1, 1)
 
 
+@pytest.mark.leaping_time
 async def test_a_caller_in_a_hurry_shortens_nobodys_time() -> None:
     """
     Who gives little time leaves with what is there; who shares its call waits on and gets all.

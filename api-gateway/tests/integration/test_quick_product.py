@@ -231,6 +231,7 @@ async def test_what_stands_in_is_told_alike(
     assert (lean[0], b'"ageSeconds":12' in lean[2]) == (200, True)
 
 
+@pytest.mark.leaping_time
 @pytest.mark.parametrize(("fault", "status"), [(pricing_hangs, 200), (both_hang, 504)])
 async def test_a_deadline_is_told_alike(
     ways: Ways, fault: Callable[[FakeBackends], None], status: int

@@ -26,6 +26,8 @@ from servicekit.database import Database, Limits
 from servicekit.errors import ServiceUnavailable
 from servicekit.testing.postgres import PostgresProcess, PostgresServer
 
+#: No statement's own bound: who gives up is free long before, also on a busy machine.
+FREE_WITHIN_S = 3
 QUICK = Limits(connect_s=1, pool_s=0.2, lock_s=0.2, statement_s=0.5, ping_s=0.5)
 
 
@@ -314,7 +316,7 @@ async def test_a_frozen_server_holds_nobody_beyond_the_deadline(
             async with asyncio.timeout(0.2):
                 await read_value(database, "a")
 
-        assert time.monotonic() - began_at < 1
+        assert time.monotonic() - began_at < FREE_WITHIN_S
         own_postgres.resume()
         assert await read_value(database, "a") == 0
         assert connections_out(database) == 0

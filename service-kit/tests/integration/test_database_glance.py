@@ -22,6 +22,8 @@ VALUE = select(counters.c.value).where(counters.c.name == bindparam("name"))
 ALL = select(counters.c.name, counters.c.value).order_by(counters.c.name)
 #: More turns of the loop than a glance takes.
 TURNS = 50
+#: No statement's own bound: who gives up is free long before, also on a busy machine.
+FREE_WITHIN_S = 3
 #: Takes seconds at least.
 ENDLESS = {
     "postgresql": "SELECT pg_sleep(600)",
@@ -312,7 +314,7 @@ async def test_frozen_server_holds_no_glance(own_postgres: PostgresProcess) -> N
             async with asyncio.timeout(0.2):
                 await glanced(database, "a")
 
-        assert time.monotonic() - began_at < 1
+        assert time.monotonic() - began_at < FREE_WITHIN_S
         own_postgres.resume()
         assert await glanced(database, "a") == 0
         assert connections_out(database) == 0

@@ -98,6 +98,21 @@ async def test_a_real_connection_is_served() -> None:
         writer.close()
 
 
+async def test_threads_are_waited_for() -> None:
+    """
+    Nobody who waits for a thread that has work is overtaken by a timer.
+    """
+
+    def work() -> int:
+        until = SPENT() + 0.1
+        while SPENT() < until:
+            sum(range(1000))
+        return 7
+
+    async with asyncio.timeout(0.01):
+        assert await asyncio.to_thread(work) == 7
+
+
 def test_the_real_clock_is_back_afterwards() -> None:
     """
     What runs outside of the loop has the time of the machine.
