@@ -11,12 +11,14 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
+
+from pydantic import JsonValue
 
 from servicekit import correlation, deadline, logs
 from servicekit.durable import DurableSettings, Engine
@@ -42,6 +44,8 @@ class Toy:
     outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
     told: list[tuple[str, str]] = field(default_factory=list)
     attention: list[str] = field(default_factory=list)
+    #: What the saga's own journal keeps, by work and name; None for a saga that has none.
+    findings: dict[tuple[str, str], dict[str, JsonValue]] | None = None
     contexts: list[tuple[str | None, float | None, str]] = field(default_factory=list)
 
     @property
@@ -54,7 +58,12 @@ class Toy:
             Step("second", self._second, self._undo("second")),
             Step("third", self._third, is_pivot=True),
         )
-        return Saga(SAGA, steps, self._ended, self)
+        journal = None if self.findings is None else self._journal
+        return Saga(SAGA, steps, self._ended, self, journal=journal)
+
+    def _journal(self, work: Work) -> "Findings":
+        assert self.findings is not None
+        return Findings(work.id, self.findings)
 
     async def _first(self, work: Work) -> Outcome:
         self.contexts.append((correlation.correlation_id(), deadline.remaining_s(), WHO_ASKS.get()))
@@ -99,6 +108,27 @@ class Toy:
     async def _ended(self, work: Work, ending: Ending) -> None:
         self.note(f"{work.id} ended {ending.how}")
         self.told.append((work.id, ending.how))
+
+
+@dataclass
+class Findings:
+    """
+    A journal that all share who carry out a work.
+    """
+
+    work_id: str
+    kept: dict[tuple[str, str], dict[str, JsonValue]]
+
+    async def once(
+        self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
+    ) -> dict[str, JsonValue]:
+        """
+        The first that was found.
+        """
+        key = (self.work_id, name)
+        if key not in self.kept:
+            self.kept.setdefault(key, await do())
+        return self.kept[key]
 
 
 def toy_engine(
