@@ -120,8 +120,8 @@ async def test_memory(database_copy: "DatabaseCopy") -> None:
     What a report holds at a time does not grow with the number of orders that it tells of.
     """
     async with running_reports(database_copy("gateway", prepare)) as reports:
-        few = await peak_bytes(reports, first=0, n=600)
-        many = await peak_bytes(reports, first=600, n=1_400)
+        few = await peak_bytes(reports, first=0, n=200)
+        many = await peak_bytes(reports, first=200, n=600)
 
     assert many < 1.5 * few
 

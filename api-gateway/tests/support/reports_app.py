@@ -195,7 +195,7 @@ async def running_reports(
         verifier=clients.token_verifier(clients.to("identity", settings.identity_service_url)),
         routers=[reports_router(settings.api_v1_prefix, reports)],
         resources=[clients.running, partial(aclosing, database)],
-        allowances=[Allowance("GET", f"{settings.api_v1_prefix}/reports/", 60.0)],
+        allowances=[Allowance("GET", f"{settings.api_v1_prefix}/reports", 60.0)],
         telemetry=telemetry,
     )
     async with app.router.lifespan_context(app), client_of(app) as client:

@@ -30,13 +30,13 @@ from gateway.checkout.sales_statements import (
     by_day,
     discounts,
     events,
-    is_after,
     products,
     troubles,
 )
 from servicekit.database import Database
 
-_BATCH: Final = 500
+#: What is read and written at a time: a few milliseconds, in which others are not served.
+_BATCH: Final = 100
 
 
 class Sales:
@@ -76,13 +76,12 @@ class Sales:
         """
         The orders that have one of these statuses, the oldest first, a batch at a time.
         """
-        wanted = troubles(span, statuses).limit(_BATCH)
+        wanted = troubles(span, statuses)
         async with self._database.read() as connection:
-            rows = (await connection.execute(wanted)).all()
-            while rows:
+            while rows := (await connection.execute(wanted.limit(_BATCH))).all():
                 yield await _with_happened(connection, rows)
                 # By key and not by a cursor: SQLite's driver hands out all rows of a statement.
-                rows = (await connection.execute(wanted.where(is_after(rows[-1])))).all()
+                wanted = troubles(span, statuses, after=rows[-1])
 
     async def _rows(self, statement: Statement) -> Sequence[AnyRow]:
         async with self._database.read() as connection:

@@ -6,9 +6,10 @@ be cancelled after its lines were written.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, case, func, literal, select, true, tuple_
 
 from gateway.checkout.models import Status
 from gateway.checkout.sales_models import Span
@@ -78,11 +79,17 @@ def discounts(span: Span) -> Statement:
     )
 
 
-def troubles(span: Span, statuses: Sequence[str]) -> Statement:
+def troubles(span: Span, statuses: Sequence[str], *, after: AnyRow | None = None) -> Statement:
     """
-    The orders of these statuses, the oldest first.
+    The orders of these statuses, the oldest first, from the one that follows ``after``.
     """
     order = orders.c
+    is_next: ColumnElement[bool] = true()
+    if after is not None:
+        # The span tells the index where to begin, which SQLite does not see in a pair.
+        span = replace(span, start=after.created_at)
+        last = tuple_(literal(after.created_at, UtcDateTime), literal(after.id))
+        is_next = tuple_(order.created_at, order.id) > last
     # All but the others: an index by status leads to orders out of their order in time, and all of
     # them would be sorted for each batch.
     others = [status for status in Status if status not in statuses]
@@ -101,17 +108,9 @@ def troubles(span: Span, statuses: Sequence[str]) -> Statement:
             order.attention,
             order.correlation_id,
         )
-        .where(_is_within(span), order.status.not_in(others))
+        .where(_is_within(span), is_next, order.status.not_in(others))
         .order_by(order.created_at, order.id)
     )
-
-
-def is_after(row: AnyRow) -> ColumnElement[bool]:
-    """
-    Whether an order comes later than the one of ``row``.
-    """
-    last = tuple_(literal(row.created_at, UtcDateTime), literal(row.id))
-    return tuple_(orders.c.created_at, orders.c.id) > last
 
 
 def events(order_ids: Sequence[str]) -> Statement:
