@@ -2,12 +2,12 @@
 One side of a comparison: inventory and pricing, real or fake, as an order asks them.
 
 Every question comes to a word or two and to everything that was told. Ids that a service makes up are
-left out, and moments are told from the present on.
+told by their turn, and moments from the present on.
 """
 
 import re
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -38,6 +38,7 @@ class Side:
     pricing: ServiceClient
     clock: FakeClock
     mark: str
+    _seen: dict[str, str] = field(default_factory=dict)
 
     async def reserve(self, units: str, *, order: str = "1") -> Told:
         """
@@ -111,14 +112,22 @@ class Side:
     def _plain(self, found: object) -> object:
         match found:
             case Quote():
-                told = msgspec.to_builtins(msgspec.structs.replace(found, quote_id="made up"))
-                return told | {"validUntil": self._from_now(found.valid_until)}
+                made_up = {"quoteId": self._known_as(found.quote_id)}
+                until = {"validUntil": self._from_now(found.valid_until)}
+                return {**msgspec.to_builtins(found), **made_up, **until}
             case dict():
                 return {name: self._plain(one) for name, one in found.items()}
             case Reservation():
-                return found.product_id, found.quantity, self._from_now(found.expires_at)
+                name, left_s = (
+                    self._known_as(found.reservation_id),
+                    self._from_now(found.expires_at),
+                )
+                return name, found.product_id, found.quantity, left_s
             case _:
                 return found
+
+    def _known_as(self, made_up: str) -> str:
+        return self._seen.setdefault(made_up, f"id {len(self._seen) + 1}")
 
     def _from_now(self, moment: datetime) -> float:
         return (moment - self.clock.now()).total_seconds()

@@ -3,6 +3,7 @@ What orders get of inventory and pricing: the same questions in the same order, 
 services and of the fakes that the gateway's own tests use.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -29,6 +30,20 @@ from tests.contract.order_side import CODES, Side, Told
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TAX = "0.19"
+
+
+class Twice(httpx.AsyncBaseTransport):
+    """
+    A network that delivers every request twice at once, and one of the answers.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        one, other = (self._inner.handle_async_request(request) for _ in range(2))
+        _, answer = await asyncio.gather(one, other)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +129,13 @@ async def services(urls: dict[str, str]) -> AsyncIterator[RealServices]:
 @asynccontextmanager
 async def running(name: str, app: FastAPI, header: dict[str, str]) -> AsyncIterator[ServiceClient]:
     """
-    A client of the service, which runs without a socket.
+    A client of the service, which runs without a socket and gets everything twice.
     """
 
     async def authorize() -> str:
         return header["Authorization"]
 
-    network = httpx.ASGITransport(app, raise_app_exceptions=False)
+    network = Twice(httpx.ASGITransport(app, raise_app_exceptions=False))
     client = ServiceClient(
         name, f"http://{name}", caller="api-gateway", network=network, authorize=authorize
     )
@@ -165,7 +180,8 @@ async def answers(side: Side, steps: Sequence[Step]) -> list[Told]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_both_answer_an_order_alike(case: Case, services: RealServices) -> None:
     """
-    Whatever an order asks, its answers are the real services', and the fakes' to the last fact.
+    Whatever an order asks, its answers are the real services', though these get it twice, and the
+    fakes' to the last fact.
     """
     steps = [step for step, _ in case.steps]
     mark = f"C{CASES.index(case)}"
