@@ -49,19 +49,22 @@ class Tally:
         """
         The summary.
         """
-        by_victim = Counter(point.split(" at ")[0] for point in self.kills.elements())
         seconds = time.monotonic() - self.began
-        kills = f"{self.kills.total()} kills: {_told(by_victim)}"
         return [
-            f"{self.rounds} rounds in {seconds / 60:.1f} min, {kills}",
-            "kills by boundary:",
-            *(f"    {count:3} {point}" for point, count in sorted(self.kills.items())),
-            f"orders: {sum(self.orders.values())}: {_told(self.orders)}",
+            *(self._of_rounds() if self.rounds else ()),
+            f"orders: {self.orders.total()}: {_told(self.orders)}",
             f"shoppers: {_told(self.shoppers)}",
             f"faults: {_told(self.faults)}",
-            f"works that went on after a crash: {self.recovered}",
-            f"discrepancies: {len(self.found)}",
+            f"took {seconds / 60:.1f} min; discrepancies: {len(self.found)}",
             *(f"    {one}" for one in self.found[:50]),
+        ]
+
+    def _of_rounds(self) -> list[str]:
+        by_victim = Counter(point.split(" at ")[0] for point in self.kills.elements())
+        return [
+            f"{self.rounds} rounds, {self.kills.total()} kills: {_told(by_victim)}",
+            *(f"    {count:3} {point}" for point, count in sorted(self.kills.items())),
+            f"works that went on after a crash: {self.recovered}",
         ]
 
 
