@@ -86,13 +86,12 @@ def create_app(settings: Settings, outside: Outside = REAL_WORLD, *, now: Now = 
         resources=[
             clients.running,
             partial(_opened, database),
-            orders.engine.running,
-            orders.upkeep.running,
+            *([orders.engine.running, orders.upkeep.running] if settings.takes_orders else []),
             partial(aclosing, catalog),
         ],
         checks=[
             HealthCheck("database", database.ping, is_required=False),
-            orders.engine.check,
+            *([orders.engine.check] if settings.takes_orders else []),
             *clients.checks(),
         ],
         details={"upstreams": clients.details},

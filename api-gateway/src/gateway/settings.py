@@ -89,6 +89,13 @@ class Settings(ServiceClientSettings, DurableSettings):
         ),
     ] = 20_000
 
+    takes_orders: Annotated[
+        bool,
+        Field(
+            description="Whether orders are taken and carried through here; a replica that does not "
+            "serves reads, and may start without the engine"
+        ),
+    ] = True
     order_wait_seconds: Annotated[
         float,
         Field(

@@ -58,16 +58,21 @@ def prepare(url: str) -> None:
 @dataclass
 class Pauses:
     """
-    What becomes of pauses between attempts: they pass at once, or never when they ``are_endless``.
+    What becomes of pauses between attempts: they pass at once, or never when they ``are_endless``;
+    so many are ``waiting`` then.
     """
 
     are_endless: bool = False
+    waiting: int = 0
 
     async def pause(self, clock: FakeClock, seconds: float) -> None:
         """
         As ``asyncio.sleep``.
         """
-        if self.are_endless or seconds > LONGEST_PAUSE_S:
+        if seconds > LONGEST_PAUSE_S:
+            await asyncio.Event().wait()
+        if self.are_endless:
+            self.waiting += 1
             await asyncio.Event().wait()
         clock.advance(seconds)
         # Not at once, or work that cannot be done would leave no time for anything else.
@@ -123,14 +128,19 @@ class RunningCheckout:
         told = {name: value for name, value in headers.items() if value is not None}
         return await self.client.post(f"{API}/orders", json=body, headers={**caller, **told})
 
-    async def get(
-        self, order_id: str = "", *, caller: Mapping[str, str] = SHOPPER, **params: str | int
+    async def get(self, order_id: str, *, caller: Mapping[str, str] = SHOPPER) -> httpx.Response:
+        """
+        Whatever the question for an order is answered.
+        """
+        return await self.client.get(f"{API}/orders/{order_id}", headers=dict(caller))
+
+    async def listed(
+        self, caller: Mapping[str, str] = SHOPPER, **params: str | int
     ) -> httpx.Response:
         """
-        Whatever the question for an order, or for a list of them, is answered.
+        Whatever the question for a list of orders is answered.
         """
-        path = f"{API}/orders/{order_id}" if order_id else f"{API}/orders"
-        return await self.client.get(path, headers=dict(caller), params=params or None)
+        return await self.client.get(f"{API}/orders", headers=dict(caller), params=params)
 
     async def cancel(
         self, order_id: str, *, caller: Mapping[str, str] = SHOPPER, within_ms: int | None = None
@@ -199,7 +209,7 @@ async def running_checkout(
             return policy
 
     url = url or fresh_database()
-    chosen = shared_secret(Bounded, database_url=url, **settings)
+    chosen = shared_secret(Bounded, database_url=url, takes_orders=True, **settings)
     networks = {
         "inventory-orders": backends.inventory_network,
         "pricing-orders": backends.pricing_network,

@@ -25,7 +25,7 @@ HOME, ELSEWHERE = "203.0.113.7", "203.0.113.8"
 def settings_for(kind: type[Settings] = Settings, /, **changed: object) -> Settings:
     """
     Settings that are read from nowhere else; backends that are not named are nowhere, and a database
-    that is not named is new, migrated and empty.
+    that is not named is new, migrated and empty. No orders are taken, unless it is said.
     """
     nowhere = f"http://127.0.0.1:{unused_port()}"
     values: dict[str, Any] = {
@@ -33,6 +33,7 @@ def settings_for(kind: type[Settings] = Settings, /, **changed: object) -> Setti
         "inventory_service_url": nowhere,
         "pricing_service_url": nowhere,
         "database_url": changed.get("database_url") or fresh_database(),
+        "takes_orders": False,
     }
     return kind(_env_file=None, **(values | changed))
 

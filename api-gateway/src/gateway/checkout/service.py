@@ -54,6 +54,11 @@ class Works(Protocol):
         How many works run in this replica.
         """
 
+    def require_running(self) -> None:
+        """
+        Raise ServiceUnavailable where no work is carried out here.
+        """
+
     def begin(
         self, saga: str, work_id: str, subject: JsonObject, *, until: datetime | None = None
     ) -> None:
@@ -141,8 +146,10 @@ class Checkout:
         """
         Place an order, or find the one that was placed with the key, and wait for its end so long.
 
-        Raises IdempotencyMismatch, and Overloaded before anything is written.
+        Raises IdempotencyMismatch; and before anything is written Overloaded, and ServiceUnavailable
+        where no orders are taken.
         """
+        self._works.require_running()
         began = time.perf_counter()
         now = self._now()
         order = Order(
@@ -181,6 +188,7 @@ class Checkout:
         """
         order = await self._visible(principal, order_id)
         if order.status is Status.CONFIRMED:
+            self._works.require_running()
             order = await self._detached(self._begin_cancelling(order))
         if order.saga != CANCEL:
             raise NotCancellable(order)

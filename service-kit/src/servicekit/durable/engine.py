@@ -129,6 +129,12 @@ class Engine:
         begin = self._detached(self._begin(saga, order), name=f"begin {saga} {work_id}")
         begin.add_done_callback(lambda _begin: starting.close())
 
+    def require_running(self) -> None:
+        """
+        Raise ``ServiceUnavailable`` where no work is carried out here: before the start, at the end, or ever.
+        """
+        self._journal()
+
     def carries(self, saga: str, work_id: str) -> bool:
         """
         Whether the work is carried out in this replica.
