@@ -304,7 +304,7 @@ async def test_a_guests_order_is_for_whoever_holds_its_id(backends: FakeBackends
         order_id = (await shop.order({"A-1": 1}, caller=GUEST)).json()["orderId"]
 
         read = await shop.get(order_id, caller=GUEST)
-        listed = await shop.get(caller=GUEST)
+        listed = await shop.listed(GUEST)
         cancelled = await shop.cancel(order_id, caller=GUEST)
 
     assert (read.status_code, read.json()["owner"]) == (200, None)

@@ -62,10 +62,11 @@ def key_of(text: str, principal: Principal, *, address: str, body_digest: str) -
     """
     The key that ``principal`` has sent from ``address``.
     """
-    caller = owner_of(principal)
-    if caller is None:
-        caller = "guest" if len(text) >= SAFE_LENGTH else f"guest@{address}"[:300]
-    return Key(caller, hashlib.sha256(text.encode()).hexdigest(), body_digest)
+    if principal.kind == "anonymous":
+        caller = "guest" if len(text) >= SAFE_LENGTH else f"guest@{address}"
+    else:
+        caller = f"{principal.kind}:{principal.user_id}"
+    return Key(caller[:300], hashlib.sha256(text.encode()).hexdigest(), body_digest)
 
 
 def owner_of(principal: Principal) -> str | None:

@@ -74,6 +74,7 @@ class EventStream(Response):
         after: int,
         streams: Streams,
         is_stopping: Callable[[], bool],
+        keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["Content-Length"]
@@ -82,6 +83,7 @@ class EventStream(Response):
         self._after = after
         self._streams = streams
         self._is_stopping = is_stopping
+        self._keep_alive_s = keep_alive_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI
         """
@@ -113,7 +115,7 @@ class EventStream(Response):
                 self._after = events[-1].seq
                 await _piece(send, b"".join(map(wire.event_text, events)))
                 told_at = time.monotonic()
-            elif time.monotonic() - told_at >= KEEP_ALIVE_S:
+            elif time.monotonic() - told_at >= self._keep_alive_s:
                 await _piece(send, b": still here\n\n")
                 told_at = time.monotonic()
             if is_over or self._is_stopping() or time.monotonic() >= until:
