@@ -24,7 +24,7 @@ from servicekit.http.body import body_of
 from servicekit.http.call import Call
 
 #: How much of a refusal is kept.
-MAX_FACTS_BYTES = 16 * 1024
+MAX_FACTS_BYTES = 32 * 1024
 _MAX_TEXT = 500
 
 #: Said by whoever guards the door, before anybody looks up what the key has done already.
