@@ -28,14 +28,6 @@ from servicekit.durable.storage import connection_options
 from servicekit.durable.transact import VERSION
 from servicekit.errors import ServiceUnavailable
 
-_EVERY_S: Final = 1.0
-#: A connection that broke is made again sooner than this.
-_GONE_AFTER_S: Final = 1.5
-_FROZEN_AFTER_S: Final = 4.0
-_JUDGING_AFTER_S: Final = 3.0
-#: Longer is a connection that hangs: it is given up.
-_ROUND_S: Final = 5.0
-_RECONNECT_AFTER_S: Final = 0.5
 _BATCH: Final = 500
 
 _BEAT: Final = f"""
@@ -71,6 +63,23 @@ Why = Literal["left", "gone", "frozen"]
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """
+    How often replicas speak, and how long a silence means what; s.
+
+    ``gone_after_s`` leaves time to make a connection anew that broke; one that hangs for
+    ``round_s`` is given up.
+    """
+
+    every_s: float = 1.0
+    gone_after_s: float = 1.5
+    frozen_after_s: float = 4.0
+    judging_after_s: float = 3.0
+    reconnect_after_s: float = 0.5
+    round_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class Resuming:
     """
     What is done with works of a lost replica, and who is told how many there were.
@@ -85,17 +94,20 @@ class Replicas:
     This replica among the others that carry out the sagas of the service called ``name``.
     """
 
-    def __init__(self, url: URL, *, name: str, executor_id: str, resuming: Resuming) -> None:
+    def __init__(
+        self, url: URL, *, name: str, executor_id: str, resuming: Resuming, pace: Pace | None = None
+    ) -> None:
         self._address = libpq_options(url)
         self._name = name
         self._me = executor_id
         self._resuming = resuming
+        self._pace = pace or Pace()
         self._facts = {
             "me": executor_id,
             "name": name,
             "version": VERSION,
-            "gone": _GONE_AFTER_S,
-            "frozen": _FROZEN_AFTER_S,
+            "gone": self._pace.gone_after_s,
+            "frozen": self._pace.frozen_after_s,
         }
         self._connection: Connection | None = None
         self._heard_at = time.monotonic()
@@ -134,7 +146,7 @@ class Replicas:
         """
         Raise ``ServiceUnavailable`` where the database has not heard of this replica for long.
         """
-        if time.monotonic() - self._heard_at > _FROZEN_AFTER_S:
+        if time.monotonic() - self._heard_at > self._pace.frozen_after_s:
             raise ServiceUnavailable("the database")
 
     async def forget_old(self) -> None:
@@ -160,7 +172,7 @@ class Replicas:
         if connection is None:
             return
         try:
-            async with asyncio.timeout(_ROUND_S):
+            async with asyncio.timeout(self._pace.round_s):
                 await connection.execute(_FORGET, self._facts)
         except (psycopg.Error, OSError):
             log.warning("sagas.left_without_a_word", replica=self._me)
@@ -180,7 +192,7 @@ class Replicas:
             except Exception:  # a worker's loop: others depend on its going on
                 log.exception("sagas.watch_failed")
             await self._drop()
-            await asyncio.sleep(_RECONNECT_AFTER_S)
+            await asyncio.sleep(self._pace.reconnect_after_s)
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -189,20 +201,20 @@ class Replicas:
 
     async def _while_connected(self) -> None:
         if self._connection is None:
-            async with asyncio.timeout(_ROUND_S):
+            async with asyncio.timeout(self._pace.round_s):
                 self._connection = await self._joined()
         loop = asyncio.get_running_loop()
-        judging_at = loop.time() + _JUDGING_AFTER_S
+        judging_at = loop.time() + self._pace.judging_after_s
         while True:
-            async with asyncio.timeout(_ROUND_S):
+            async with asyncio.timeout(self._pace.round_s):
                 await self._connection.execute(_BEAT, self._facts)
             self._heard_at = time.monotonic()
             if self.is_judging and loop.time() >= judging_at:
                 await self._judge()
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(self._pace.every_s)
 
     async def _judge(self) -> None:
-        async with asyncio.timeout(_ROUND_S):
+        async with asyncio.timeout(self._pace.round_s):
             silent = await self._rows(_SILENT)
         for executor_id, has_left, is_long in silent:
             await self._take_over(
