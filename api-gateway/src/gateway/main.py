@@ -19,8 +19,7 @@ from gateway.catalog.routes import catalog_router, pictures_router
 from gateway.catalog.service import Catalog
 from gateway.checkout.routes import checkout_router
 from gateway.checkout.sales import Sales
-from gateway.checkout.service import Terms
-from gateway.checkout.wiring import build_checkout
+from gateway.checkout.wiring import Terms, build_checkout
 from gateway.front_page import front_page_router
 from gateway.reports.routes import reports_router
 from gateway.reports.service import Reports

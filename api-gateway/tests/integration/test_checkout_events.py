@@ -10,9 +10,9 @@ import pytest
 from checkout_app import SHOPPER, Pauses, RunningCheckout, running_checkout
 from checkout_watcher import watching
 from fake_backends import FakeBackends, Held
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
-from gateway.tables import order_events
+from gateway.tables import order_events, orders
 from servicekit.testing import eventually
 from servicekit.testing.clock import FakeClock
 
@@ -201,3 +201,25 @@ async def test_events_are_told_once_after_a_crash(backends: FakeBackends, clock:
     names = [event["event"] for event in (*before, *watcher.events)]
     assert len(names) == len({*names})
     assert names[-1] == "confirmed"
+
+
+async def test_nothing_is_told_behind_the_end_that_another_replica_has_told(
+    shop: RunningCheckout, backends: FakeBackends, clock: FakeClock
+) -> None:
+    """
+    What a replica still has in memory when another has ended the order is dropped: the end stands last.
+    """
+    backends.inventory.on("commit").fail_next(held := Held())
+    order_id = (await shop.order({"A-1": 1}, prefer="respond-async")).json()["orderId"]
+    await eventually(lambda: held.has_come)
+    end = {"order_id": order_id, "seq": 2, "name": "failed", "at": clock.now(), "facts": {}}
+    async with shop.database.write() as connection:
+        await connection.execute(update(orders).values(status="FAILED", ended_at=clock.now()))
+        await connection.execute(insert(order_events).values(end))
+    clock.advance(1)
+
+    await shop.parts.upkeep.write_timelines()
+    held.release()
+
+    await eventually(lambda: not shop.parts.engine.carries("place-order", order_id))
+    assert await shop.names(order_id) == ["accepted", "failed"]

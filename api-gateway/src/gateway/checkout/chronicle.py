@@ -147,13 +147,17 @@ class Chronicle:
             return
         try:
             numbers = await self._database.transact(partial(_write_all, due))
-            for what, last in zip(due, numbers, strict=True):
-                self._timeline.written(what, last)
         except UniqueViolation:
+            # Another replica carries one of them through as well: numbers are looked up next time.
             for what in due:
-                await self.write(what.order_id, timeline.write)
-        for what in due:
-            self.news.tell(what.order_id, None)
+                self._timeline.overtaken(what.order_id)
+            return
+        for what, last in zip(due, numbers, strict=True):
+            if last is None:
+                self.forget(what.order_id)
+            else:
+                self._timeline.written(what, last)
+                self.news.tell(what.order_id, None)
 
     def happened(self, work: Work, name: str, facts: Mapping[str, JsonValue]) -> None:
         """
@@ -257,8 +261,14 @@ class _Eyes:
         await self._chronicle.flag(work, step, why, saga=self._saga)
 
 
-async def _write_all(due: Sequence[Unwritten], connection: AsyncConnection) -> list[int]:
-    return [await timeline.write(connection, what) for what in due]
+async def _write_all(due: Sequence[Unwritten], connection: AsyncConnection) -> list[int | None]:
+    """
+    The last number of each; None where another replica has brought the order to its end.
+    """
+    ended = {*await repository.ended_among(connection, [what.order_id for what in due])}
+    return [
+        None if what.order_id in ended else await timeline.write(connection, what) for what in due
+    ]
 
 
 def _end_of(result: Placed, now: datetime) -> Event:

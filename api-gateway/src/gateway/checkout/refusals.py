@@ -8,9 +8,10 @@ cannot be (our token was refused, a proxy spoke): the outcome is unknown, and is
 ===========  =========================================  =======================================
 asked        refused                                    means
 ===========  =========================================  =======================================
-reserve      OUT_OF_STOCK, NOT_FOUND of a product       business
+reserve      OUT_OF_STOCK, NOT_FOUND of a product,      business
+             INVALID_REQUEST
 quote        INVALID_DISCOUNT, NOT_FOUND of a price,    business
-             INVALID_REQUEST of the currency
+             INVALID_REQUEST, such as of the currency
 commit       CONFLICT: EXPIRED, RELEASED, RETURNED;     definite: RESERVATION_EXPIRED
              NOT_FOUND of the order
 release,     none is a no: what cannot be released or   unknown
@@ -58,18 +59,16 @@ def _lists(name: str) -> Callable[[Facts], bool]:
     return lambda facts: isinstance(facts.get(name), list)
 
 
-def _is_of_currency(facts: Facts) -> bool:
-    problems = facts.get("problems")
-    return isinstance(problems, list) and [
-        problem.get("field") if isinstance(problem, dict) else None for problem in problems
-    ] == ["body.currency"]
-
-
 _GONE: Final = _says("reason", "EXPIRED", "RELEASED", "RETURNED")
+#: What we take and they do not: a currency that is not sold in, an id that is an address there.
+_NOT_TAKEN: Final = No(
+    422, "INVALID_REQUEST", _lists("problems"), tells="INVALID_REQUEST", shows=("problems",)
+)
 KNOWN: Final[Mapping[Call, tuple[No, ...]]] = {
     "reserve": (
         No(409, "OUT_OF_STOCK", _lists("items"), tells="OUT_OF_STOCK", shows=("items",)),
         No(404, "NOT_FOUND", _says("what", "product"), tells="NOT_FOUND", shows=("what", "id")),
+        _NOT_TAKEN,
     ),
     "quote": (
         No(422, "INVALID_DISCOUNT", _lists("codes"), tells="INVALID_DISCOUNT", shows=("codes",)),
@@ -80,7 +79,7 @@ KNOWN: Final[Mapping[Call, tuple[No, ...]]] = {
             tells="NOT_FOUND",
             shows=("what", "id", "ids", "currency"),
         ),
-        No(422, "INVALID_REQUEST", _is_of_currency, tells="INVALID_REQUEST", shows=("problems",)),
+        _NOT_TAKEN,
     ),
     "commit": (
         No(409, "CONFLICT", _GONE, tells=RESERVATION_EXPIRED),

@@ -211,10 +211,11 @@ async def open_since(
 
 async def ended_among(connection: AsyncConnection, order_ids: Collection[str]) -> Sequence[str]:
     """
-    Which of these orders have ended.
+    Which of these orders have ended; no other ends before this transaction does.
     """
-    statement = select(orders.c.id).where(orders.c.id.in_(order_ids), orders.c.status.not_in(OPEN))
-    return (await connection.scalars(statement)).all()
+    statement = select(orders.c.id, orders.c.status).where(orders.c.id.in_(order_ids))
+    rows = await connection.execute(statement.with_for_update(read=True))
+    return [row.id for row in rows if row.status not in OPEN]
 
 
 def day_of(moment: datetime) -> str:

@@ -14,10 +14,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.checkout import findings, idempotency, repository
+from gateway.checkout.acceptance import Acceptance, Terms
 from gateway.checkout.chronicle import Chronicle
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.models import CANCEL, PLACE, Order
-from gateway.checkout.service import Checkout, Terms, Works
+from gateway.checkout.works import Works
 from servicekit.clock import Now
 from servicekit.database import Database
 from servicekit.maintenance import Maintenance
@@ -42,7 +43,7 @@ class Upkeep:
     def __init__(
         self,
         database: Database,
-        checkout: Checkout,
+        acceptance: Acceptance,
         works: Works,
         *,
         chronicle: Chronicle,
@@ -51,7 +52,7 @@ class Upkeep:
         now: Now,
     ) -> None:
         self._database = database
-        self._checkout = checkout
+        self._acceptance = acceptance
         self._works = works
         self._chronicle = chronicle
         self._metrics = metrics
@@ -65,7 +66,7 @@ class Upkeep:
         """
         Go on in the background while inside; at the end nothing is left unwritten.
         """
-        writing = Maintenance({"write-timelines": self._chronicle.flush}, interval_s=_FLUSH_EVERY_S)
+        writing = Maintenance({"write-timelines": self.write_timelines}, interval_s=_FLUSH_EVERY_S)
         looking = Maintenance(
             {
                 "start-lost-orders": self.start_lost,
@@ -84,7 +85,13 @@ class Upkeep:
         )
         async with writing.running(), looking.running(), forgetting.running():
             yield
-            await self._checkout.finish_accepting()
+            await self._acceptance.finish()
+
+    async def write_timelines(self) -> None:
+        """
+        Write what has happened some time ago to orders that are still on their way.
+        """
+        await self._chronicle.flush()
 
     async def start_lost(self) -> int:
         """
@@ -102,7 +109,7 @@ class Upkeep:
             seen |= {order.id for order in some}
             for order in await self._unknown(some):
                 log.warning("order.started_late", order_id=order.id, saga=order.saga)
-                await self._checkout.take_up(order)
+                await self._acceptance.take_up(order)
                 started += 1
             if len(some) < _BATCH:
                 break
@@ -148,7 +155,7 @@ class Upkeep:
         """
         here = self._chronicle.here()
         if here:
-            async with self._database.read() as connection:
+            async with self._database.write() as connection:
                 for order_id in await repository.ended_among(connection, here):
                     self._chronicle.forget(order_id)
 

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from gateway.checkout.acceptance import Acceptance, Terms
 from gateway.checkout.chronicle import Chronicle
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.sagas import checkout_sagas
-from gateway.checkout.service import Checkout, Terms, Works
+from gateway.checkout.service import Checkout
 from gateway.checkout.upkeep import Upkeep
+from gateway.checkout.works import Works
 from gateway.upstreams.quotes import Quotes
 from gateway.upstreams.stock import Stock
 from servicekit.clock import Now, utc_now
 from servicekit.database import Database
 from servicekit.sagas import Saga
 from servicekit.telemetry import Telemetry
+
+__all__ = ["Parts", "Terms", "build_checkout"]
 
 W = TypeVar("W", bound=Works)
 
@@ -49,10 +53,11 @@ def build_checkout(
     metrics = CheckoutMetrics(telemetry)
     chronicle = Chronicle(database, metrics, now=now)
     engine = engine_for(checkout_sagas(stock, quotes, chronicle))
-    checkout = Checkout(
+    acceptance = Acceptance(
         database, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
     )
+    checkout = Checkout(database, engine, acceptance, chronicle=chronicle, metrics=metrics, now=now)
     upkeep = Upkeep(
-        database, checkout, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
+        database, acceptance, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
     )
     return Parts(checkout, engine, upkeep)

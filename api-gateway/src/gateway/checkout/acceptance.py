@@ -1,0 +1,185 @@
+"""
+Accepting what is wanted of orders: one transaction, and from then on it happens, whoever leaves.
+
+It is begun at once in this replica; where that cannot be, or where the replica dies in between, the
+sweep takes it up (``upkeep``).
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.checkout import idempotency, repository, timeline
+from gateway.checkout.chronicle import Chronicle
+from gateway.checkout.errors import IdempotencyMismatch
+from gateway.checkout.idempotency import Key, Known
+from gateway.checkout.metrics import CheckoutMetrics
+from gateway.checkout.models import PLACE, Event, Order, Status
+from gateway.checkout.sagas import subject_of
+from gateway.checkout.timeline import Unwritten
+from gateway.checkout.works import Works
+from servicekit.clock import Now
+from servicekit.database import Database
+from servicekit.errors import Overloaded, StorefrontError
+from servicekit.sagas import JsonObject
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    How long an order's steps are tried before its commit, how many may be on their way in a replica,
+    and how long keys are kept.
+    """
+
+    deadline: timedelta
+    max_running: int
+    keep_keys: timedelta
+
+
+class Acceptance:
+    """
+    Writes down what is wanted, once, and gives it to whoever carries it through.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        works: Works,
+        *,
+        chronicle: Chronicle,
+        metrics: CheckoutMetrics,
+        terms: Terms,
+        now: Now,
+    ) -> None:
+        self._database = database
+        self._works = works
+        self._chronicle = chronicle
+        self._metrics = metrics
+        self._terms = terms
+        self._now = now
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def place(self, order: Order, key: Key | None) -> str | None:
+        """
+        Accept ``order``; the id of the one that the key stands for if there is one already.
+
+        Raises IdempotencyMismatch; and before anything is written Overloaded, and ServiceUnavailable
+        where no orders are taken.
+        """
+        self._works.require_running()
+        known = await self._known_if_busy(key)
+        return await self._detached(self._place(order, key, known))
+
+    async def cancel(self, order: Order) -> Order | None:
+        """
+        Let a confirmed order be cancelled; None where somebody else was faster.
+        """
+        self._works.require_running()
+        return await self._detached(self._cancel(order))
+
+    async def take_up(self, order: Order) -> None:
+        """
+        Have an order carried through that was accepted, and that nobody seems to be at.
+        """
+        with _postponing(order):
+            await self._works.start(order.saga, order.id, **self._task(order))
+
+    async def finish(self) -> None:
+        """
+        Wait until all that was accepted is begun.
+        """
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _known_if_busy(self, key: Key | None) -> Known | None:
+        """
+        What the key stands for, where nothing new can be accepted; raises Overloaded where that is new.
+        """
+        if self._works.running_count + len(self._tasks) < self._terms.max_running:
+            return None
+        known = await idempotency.find(self._database.glance, key) if key is not None else None
+        if known is None:
+            raise Overloaded("the checkout")
+        return known
+
+    async def _place(self, order: Order, key: Key | None, known: Known | None) -> str | None:
+        async def accept(connection: AsyncConnection) -> Known | None:
+            if key is not None:
+                known = await idempotency.claim(connection, key, order.id, order.created_at)
+                if known is not None:
+                    return known
+            await repository.add(connection, order)
+            accepted = Event("accepted", order.created_at, {})
+            await timeline.write(connection, Unwritten(order.id, 0, [accepted]))
+            return None
+
+        if known is None:
+            known = await self._database.transact(accept)
+        if known is not None:
+            if key is None or key.body_digest != known.body_digest:
+                raise IdempotencyMismatch
+            return known.order_id
+        self._begin(order, last=1)
+        return None
+
+    async def _cancel(self, order: Order) -> Order | None:
+        now = self._now()
+
+        async def cancel(connection: AsyncConnection, before: Unwritten) -> int | None:
+            if not await repository.begin_cancelling(connection, order.id, now):
+                return None
+            return await timeline.write(connection, before, Event("cancelling", now, {}))
+
+        last = await self._chronicle.write(order.id, cancel)
+        if last is None:
+            return None
+        cancelling = replace(order, status=Status.CANCELLING, updated_at=now)
+        self._begin(cancelling, last=last)
+        return cancelling
+
+    def _begin(self, order: Order, *, last: int) -> None:
+        self._chronicle.began(order, last=last)
+        self._metrics.became(order.status)
+        event = "order.accepted" if order.status is Status.PENDING else "order.cancelling"
+        log.info(event, order_id=order.id)
+        with _postponing(order):
+            self._works.begin(order.saga, order.id, **self._task(order))
+
+    def _task(self, order: Order) -> "_Task":
+        until = order.created_at + self._terms.deadline if order.saga == PLACE else None
+        return {"subject": subject_of(order.wanted, order.correlation_id), "until": until}
+
+    async def _detached(self, work: Coroutine[object, object, T]) -> T:
+        """
+        What ``work`` returns; it goes on when the caller is cancelled.
+        """
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+
+class _Task(TypedDict):
+    subject: JsonObject
+    until: datetime | None
+
+
+@contextmanager
+def _postponing(order: Order) -> Iterator[None]:
+    """
+    What cannot be begun now is accepted all the same: the sweep takes it up, here or elsewhere.
+    """
+    try:
+        yield
+    except StorefrontError as error:
+        log.warning("order.start_postponed", order_id=order.id, code=error.code)
