@@ -247,3 +247,25 @@ async def test_database_that_comes_back_finds_its_work_again(
             )
 
     assert "sagas.taken_over" not in {line["event"] for line in lines}
+
+
+@pytest.mark.postgres
+async def test_stop_does_not_wait_for_a_database_that_is_away(
+    own_postgres: PostgresProcess,
+) -> None:
+    """
+    Whoever stops while the database is away stops, and leaves its work for later.
+    """
+    url = own_postgres.server.url()
+    await upgrade(url)
+    toy = Toy(lambda _line: None, lambda: not is_over)
+    is_over = False
+    engine = toy_engine(url, toy, drain_s=0.1)
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.timeout(_SOON_S), engine.running():
+            await engine.start(SAGA, "w1", {})
+            await asyncio.to_thread(own_postgres.kill)
+            is_over = True
+
+    assert toy.told == []
+    assert [line for line in lines if line["log_level"] in ("error", "critical")] == []

@@ -137,11 +137,14 @@ def toy_engine(
     *,
     telemetry: Telemetry | None = None,
     outside: Outside = REAL_WORLD,
+    drain_s: float = 20.0,
 ) -> Engine:
     """
     An engine with that saga.
     """
-    settings = DurableSettings(service_name="toy-service", database_url=database_url)
+    settings = DurableSettings(
+        service_name="toy-service", database_url=database_url, drain_timeout_seconds=drain_s
+    )
     return Engine(settings, [toy.saga], telemetry=telemetry or Telemetry(), outside=outside)
 
 

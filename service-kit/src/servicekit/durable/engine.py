@@ -230,7 +230,7 @@ class Engine:
         finally:
             self._judge(is_judging=False)
             self._transact = self._carrier = None
-            left = await carrier.stop(_DRAIN_S)
+            left = await carrier.stop(min(_DRAIN_S, self._settings.drain_timeout_seconds))
             await transact.destroy()
             log.info("sagas.stopped", handed_over=left)
 

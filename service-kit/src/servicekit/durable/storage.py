@@ -14,6 +14,7 @@ import psycopg
 import structlog
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.exc import DBAPIError
 
 from servicekit.errors import ServiceUnavailable
 
@@ -70,7 +71,7 @@ class Storage:
         try:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("SELECT 1")
-        except Exception as error:
+        except DBAPIError as error:
             raise ServiceUnavailable("the database") from error
         self._is_patient = True
 
