@@ -69,7 +69,8 @@ def _broken(name: str, wanted: Wanted) -> int:
     say(f"A shop in which {mutant.what}.")
     with tempfile.TemporaryDirectory(prefix="chaos-mutant-") as folder:
         sources = mutated_sources(mutant, Path(folder))
-        tally = asyncio.run(run(replace(wanted, sources=sources, ends_at_first=True)))
+        mutated = replace(wanted, sources=sources, ends_at_first=True, folder=Path(folder))
+        tally = asyncio.run(run(mutated))
     say("\n".join(tally.lines()))
     say(f"Found out after {tally.rounds} rounds." if tally.found else "NOT FOUND OUT.")
     return 0 if tally.found else 1

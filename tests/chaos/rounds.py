@@ -163,7 +163,9 @@ class Rounds:
 
     async def _hold(self) -> None:
         if self._rounds % _HELD_EVERY == 0:
-            held = self._random.choice([*self._world.proxies.values()])
+            # Inventory and pricing in turn.
+            proxies = [*self._world.proxies.values()]
+            held = proxies[(self._rounds // _HELD_EVERY - 1) % len(proxies)]
             held.faults = HELD
             await asyncio.sleep(_HELD_FOR_S)
             held.faults = BAD_NETWORK

@@ -27,6 +27,7 @@ ROUNDS_OF_A_WORLD: Final = 50
 class Wanted:
     """
     What to run. ``sources``: as in ``Plan``. ``ends_at_first``: do not go on after a discrepancy.
+    ``folder``: where worlds are made.
     """
 
     rounds: int
@@ -37,6 +38,7 @@ class Wanted:
     size: Size = field(default_factory=Size)
     sources: Path | None = None
     ends_at_first: bool = False
+    folder: Path | None = None
 
 
 async def run(wanted: Wanted) -> Tally:
@@ -76,7 +78,7 @@ async def _run_world(
 ) -> None:
     before = len(tally.found)
     async with (
-        evidence(tally) as folder,
+        evidence(tally, wanted.folder) as folder,
         running_world(plan, folder) as world,
         rounds_in(world, tally, kinds=wanted.kinds, size=wanted.size) as storm,
     ):
@@ -89,11 +91,11 @@ async def _run_world(
 
 
 @asynccontextmanager
-async def evidence(tally: Tally) -> AsyncIterator[Path]:
+async def evidence(tally: Tally, parent: Path | None = None) -> AsyncIterator[Path]:
     """
-    A folder for a world. It is kept where something was found, or where the harness itself failed.
+    A folder for a world, in ``parent``. It is kept where something was found, or where the harness itself failed.
     """
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=parent))
     before = len(tally.found)
     is_over = False
     try:
