@@ -14,13 +14,15 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, delete, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.checkout.adding import adding_new
 from gateway.tables import OPEN, order_findings, orders
 from servicekit.clock import Now
-from servicekit.database import Database, insert_on
+from servicekit.database import Database
 
 #: How many are forgotten in one transaction.
 BATCH: Final = 500
 
+_ADD: Final = adding_new(order_findings)
 _FIND: Final = select(order_findings.c.finding).where(
     order_findings.c.order_id == bindparam("of"), order_findings.c.name == bindparam("called")
 )
@@ -55,7 +57,7 @@ class Findings:
 
     async def _keep(self, connection: AsyncConnection, name: str, found: Finding) -> bool:
         kept = await connection.execute(
-            insert_on(connection, order_findings).on_conflict_do_nothing(),
+            _ADD[connection.dialect.name],
             {"order_id": self._order_id, "name": name, "finding": found, "at": self._now()},
         )
         return kept.rowcount == 1

@@ -14,9 +14,10 @@ from typing import Final
 from sqlalchemy import bindparam, delete, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.checkout.adding import adding_new
 from gateway.tables import OPEN, idempotency_keys, orders
 from servicekit.auth import Principal
-from servicekit.database import Reading, insert_on
+from servicekit.database import Reading
 
 #: A guest's key with this many characters is taken to be nobody else's.
 SAFE_LENGTH: Final = 16
@@ -24,6 +25,7 @@ SAFE_LENGTH: Final = 16
 BATCH: Final = 500
 _VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
+_ADD: Final = adding_new(idempotency_keys)
 _FIND: Final = select(idempotency_keys).where(
     idempotency_keys.c.caller == bindparam("whose"),
     idempotency_keys.c.key_digest == bindparam("digest"),
@@ -88,7 +90,7 @@ async def claim(
     Whoever claims it at the same time waits for the end of this transaction.
     """
     claimed = await connection.execute(
-        insert_on(connection, idempotency_keys).on_conflict_do_nothing(),
+        _ADD[connection.dialect.name],
         {
             "caller": key.caller,
             "key_digest": key.key_digest,

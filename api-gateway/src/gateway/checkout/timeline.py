@@ -14,9 +14,10 @@ from typing import Final
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.checkout.adding import adding_new
 from gateway.checkout.models import Event
 from gateway.tables import order_events
-from servicekit.database import Reading, insert_on
+from servicekit.database import Reading
 from servicekit.sagas import Entry
 
 _SINCE: Final = (
@@ -24,6 +25,7 @@ _SINCE: Final = (
     .where(order_events.c.order_id == bindparam("order_id"), order_events.c.seq > bindparam("seq"))
     .order_by(order_events.c.seq)
 )
+_ADD: Final = adding_new(order_events, "order_id", "name")
 _LAST: Final = select(func.max(order_events.c.seq)).where(
     order_events.c.order_id == bindparam("order_id")
 )
@@ -155,9 +157,7 @@ async def write(connection: AsyncConnection, what: Unwritten, *extra: Event) -> 
         for seq, event in enumerate((*what.events, *extra), start=last + 1)
     ]
     if rows:
-        statement = insert_on(connection, order_events)
-        names = [order_events.c.order_id, order_events.c.name]
-        await connection.execute(statement.on_conflict_do_nothing(index_elements=names), rows)
+        await connection.execute(_ADD[connection.dialect.name], rows)
     return last + len(rows)
 
 
