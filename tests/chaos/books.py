@@ -180,15 +180,8 @@ def _told_well(told: Told) -> Iterator[Discrepancy]:
     confirmed = [answer.body for answer in told.placed if answer.status == 201]
     if any(body != confirmed[0] for body in confirmed):
         yield Discrepancy("told", key, f"different answers to one key: {confirmed}")
-    if told.wish.comes_back and not told.wish.hangs_up and not _was_told_an_end(told):
+    if told.wish.comes_back and not told.wish.hangs_up and not told.was_told_an_end:
         yield Discrepancy("told", key, f"came back {told.failures} times and was told no end")
-
-
-def _was_told_an_end(told: Told) -> bool:
-    return any(
-        answer.order_status in TERMINAL or (answer.status >= 400 and answer.order_id)
-        for answer in (*told.placed, *told.seen)
-    )
 
 
 def _wrong(answer: Answer, order: Order, told: Told) -> str | None:

@@ -26,6 +26,7 @@ KILLED: Final = f"{GATEWAY}-3"
 FROZEN: Final = f"{GATEWAY}-2"
 AFTER_KILL_S: Final = 5.0
 AFTER_FREEZE_S: Final = 10.0
+AFTER_THAW_S: Final = 10.0
 AFTER_RESTART_S: Final = 10.0
 FROZEN_FOR_S: Final = 30.0
 _WARM_UP_S: Final = 3.0
@@ -62,7 +63,10 @@ async def _freeze(place: Shop) -> None:
     await _measured(place, "frozen", lambda: server.send(signal.SIGSTOP), within_s=AFTER_FREEZE_S)
     await asyncio.sleep(FROZEN_FOR_S - (time.monotonic() - began))
     server.send(signal.SIGCONT)
-    say(f"{FROZEN} was thawed after {FROZEN_FOR_S:.0f} s")
+    # What it takes on now is its own again, with whatever the frost has left in it.
+    await asyncio.sleep(_WARM_UP_S)
+    open_now = await open_orders(place.world.databases)
+    await _ended(place, "a gateway was thawed", open_now, within_s=AFTER_THAW_S)
 
 
 async def _restart_database(place: Shop) -> None:

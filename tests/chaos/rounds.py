@@ -75,7 +75,7 @@ class Rounds:
         self._size = size
         self._points = KillPoints(kinds, seed=f"{world.plan.seed}:points")
         self._random = random.Random(f"{world.plan.seed}:rounds")
-        self._told: list[Told] = []
+        self.told: list[Told] = []
         self._traps: list[Trap] = []
         self._killed: list[KillPoint] = []
         self._rounds = 0
@@ -88,7 +88,7 @@ class Rounds:
         began = time.monotonic()
         self._rounds += 1
         told = await self._storm(point or self._points.next())
-        self._told += told
+        self.told += told
         found = await self._found()
         self._tally.heard(told)
         self._tally.rounds += 1
@@ -126,7 +126,7 @@ class Rounds:
     async def _found(self) -> list[Discrepancy]:
         await self._count_recovered()
         statement = await read_statement(self._world.databases)
-        found = discrepancies(self._start, statement, self._told)
+        found = discrepancies(self._start, statement, self.told)
         return found + (await self._world.audit() if self._rounds % _AUDIT_EVERY == 0 else [])
 
     async def _is_settled(self) -> bool:
@@ -218,6 +218,6 @@ async def rounds_in(
         rounds = Rounds(world, crowd, start, tally, kinds=kinds, size=size)
         yield rounds
         tally.found += await world.audit()
-    tally.read(await read_statement(world.databases))
+    tally.read(await read_statement(world.databases), rounds.told)
     for proxy in world.proxies.values():
         tally.faults.update(proxy.happened)

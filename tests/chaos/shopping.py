@@ -106,6 +106,16 @@ class Told:
         answers = [*self.placed, *self.seen, *self.cancelled]
         return {answer.order_id for answer in answers if answer.order_id}
 
+    @property
+    def was_told_an_end(self) -> bool:
+        """
+        Whether she knows what became of it.
+        """
+        return any(
+            answer.order_status in TERMINAL or (answer.status >= 400 and answer.order_id)
+            for answer in (*self.placed, *self.seen)
+        )
+
 
 class Shopper:
     """

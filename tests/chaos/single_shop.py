@@ -39,7 +39,7 @@ class Shop:
         await self.world.network_is_quiet()
         now = await read_statement(databases)
         self.tally.heard(told)
-        self.tally.read(now)
+        self.tally.read(now, told)
         self.tally.found += discrepancies(self.start.shelves, now, told)
         self.tally.found += await self.world.audit()
         return now

@@ -26,6 +26,7 @@ class Tally:
     orders: Counter[str] = field(default_factory=Counter)
     shoppers: Counter[str] = field(default_factory=Counter)
     recovered: int = 0
+    ended_alone: int = 0
     found: list[Discrepancy] = field(default_factory=list)
 
     def heard(self, told: Sequence[Told]) -> None:
@@ -39,11 +40,13 @@ class Tally:
             self.shoppers["left without an answer"] += not one.placed
             self.shoppers["copies sent at once"] += one.wish.copies - 1
 
-    def read(self, statement: Statement) -> None:
+    def read(self, statement: Statement, told: Sequence[Told]) -> None:
         """
-        What stands in the books of a world at its end.
+        What stands in the books of a world at its end, and who knows of it.
         """
         self.orders.update(order.status for order in statement.orders.values())
+        known = {order_id for one in told if one.was_told_an_end for order_id in one.order_ids}
+        self.ended_alone += len(statement.orders.keys() - known)
 
     def lines(self) -> list[str]:
         """
@@ -53,6 +56,7 @@ class Tally:
         return [
             *(self._of_rounds() if self.rounds else ()),
             f"orders: {self.orders.total()}: {_told(self.orders)}",
+            f"of these, nobody came back to learn of {self.ended_alone}",
             f"shoppers: {_told(self.shoppers)}",
             f"faults: {_told(self.faults)}",
             f"took {seconds / 60:.1f} min; discrepancies: {len(self.found)}",
