@@ -23,6 +23,8 @@ GATEWAY: Final = "api-gateway"
 INVENTORY: Final = "inventory-service"
 PRICING: Final = "pricing-service"
 IDENTITY: Final = "identity-service"
+#: The server of all databases, where there is one.
+POSTGRESQL: Final = "postgresql"
 
 #: Replicas of the gateway listen above the four services.
 _REPLICAS_ABOVE: Final = 3

@@ -2,6 +2,7 @@
 Where the services keep their data: a SQLite file each, or a database each of one PostgreSQL server.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ class Databases:
     def __init__(self, folder: Path, server: PostgresProcess | None) -> None:
         self._folder = folder
         self.server = server
+        self.is_down = False
 
     def url(self, service: str) -> str:
         """
@@ -39,6 +41,24 @@ class Databases:
         """
         if self.server is not None:
             self.server.server.create(service.replace("-", "_"))
+
+    def kill(self) -> bool:
+        """
+        ``kill -9`` of PostgreSQL and all its sessions; whether there was a server to kill.
+        """
+        if self.server is None or self.is_down:
+            return False
+        self.server.kill()
+        self.is_down = True
+        return True
+
+    async def restart(self) -> None:
+        """
+        Start PostgreSQL again, if it is down.
+        """
+        if self.server is not None and self.is_down:
+            await asyncio.to_thread(self.server.start)
+            self.is_down = False
 
     @asynccontextmanager
     async def opened(self, *services: str) -> AsyncIterator[list[Database]]:

@@ -4,7 +4,7 @@ Who is killed when: at each boundary of each step in turn, and at moments that n
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, product
 from typing import Final, Literal
@@ -58,11 +58,14 @@ BOUNDARIES: Final = (
 class KillPoints:
     """
     Kill points without end: boundaries in a random order, each once before any comes again; every
-    third is at random where both are wanted.
+    third is at random where both are wanted, and kills one of ``at_random``.
     """
 
-    def __init__(self, kinds: Collection[Kind], *, seed: str) -> None:
+    def __init__(
+        self, kinds: Collection[Kind], *, seed: str, at_random: Sequence[str] = VICTIMS
+    ) -> None:
         self._random = random.Random(seed)
+        self._at_random_victims = at_random
         boundaries = list(BOUNDARIES)
         self._random.shuffle(boundaries)
         self._boundaries = cycle(boundaries)
@@ -86,7 +89,7 @@ class KillPoints:
 
     def _at_random(self) -> KillPoint:
         after_s = self._random.uniform(0, _AT_RANDOM_WITHIN_S)
-        return KillPoint(self._random.choice(VICTIMS), after_s=after_s)
+        return KillPoint(self._random.choice(self._at_random_victims), after_s=after_s)
 
 
 class Trap:

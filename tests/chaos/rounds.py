@@ -18,10 +18,12 @@ from typing import Final
 
 import httpx
 
+from servicekit.errors import ServiceUnavailable
 from servicekit.testing import eventually
 from tests.chaos.books import Discrepancy, discrepancies
+from tests.chaos.construction import POSTGRESQL
 from tests.chaos.fault_proxy import NO_FAULTS, Faults, Moment, Passage, nobody
-from tests.chaos.kill_points import ACCEPT, KillPoint, KillPoints, Kind, Trap
+from tests.chaos.kill_points import ACCEPT, VICTIMS, KillPoint, KillPoints, Kind, Trap
 from tests.chaos.load import Crowd, crowd_at, stock_up
 from tests.chaos.shopping import Told
 from tests.chaos.statement import Statement, is_settled, read_statement
@@ -73,7 +75,8 @@ class Rounds:
         self._start = start.shelves
         self._tally = tally
         self._size = size
-        self._points = KillPoints(kinds, seed=f"{world.plan.seed}:points")
+        victims = VICTIMS if world.databases.server is None else (*VICTIMS, POSTGRESQL)
+        self._points = KillPoints(kinds, seed=f"{world.plan.seed}:points", at_random=victims)
         self._random = random.Random(f"{world.plan.seed}:rounds")
         self.told: list[Told] = []
         self._traps: list[Trap] = []
@@ -110,8 +113,10 @@ class Rounds:
             at_random = asyncio.create_task(self._traps[0].began())
             told = await self._crowd.shop(wishes, at_once=self._size.at_once, on_told=self._heard)
             await at_random
-            # Where its boundary did not come up, it is killed in a quiet shop.
-            self._traps[0].spring()
+            if not self._traps[0].has_sprung:
+                # Its boundary did not come up.
+                self._traps[0].disarm()
+                self._kill(KillPoint(point.victim))
             await self._settle()
         return told
 
@@ -130,11 +135,17 @@ class Rounds:
         return found + (await self._world.audit() if self._rounds % _AUDIT_EVERY == 0 else [])
 
     async def _is_settled(self) -> bool:
-        if not await is_settled(self._world.databases):
+        if self._world.has_losses:
             return False
-        # What is late may still change something.
-        await self._world.network_is_quiet()
-        return await is_settled(self._world.databases)
+        try:
+            if not await is_settled(self._world.databases):
+                return False
+            # What is late may still change something.
+            await self._world.network_is_quiet()
+            return await is_settled(self._world.databases)
+        except ServiceUnavailable:
+            # PostgreSQL was killed meanwhile.
+            return False
 
     async def _passed(self, passage: Passage) -> None:
         for trap in self._traps:
@@ -145,7 +156,7 @@ class Rounds:
             await self._passed(Passage(ACCEPT, Moment.DELIVERED, ""))
 
     def _kill(self, point: KillPoint) -> None:
-        if self._world.servers[point.victim].kill():
+        if self._world.kill(point.victim):
             self._tally.kills[str(point)] += 1
             self._killed.append(point)
 

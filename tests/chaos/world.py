@@ -17,6 +17,7 @@ from tests.chaos.construction import (
     GATEWAY,
     IDENTITY,
     INVENTORY,
+    POSTGRESQL,
     PRICING,
     Construction,
     Plan,
@@ -59,9 +60,18 @@ class World:
     @property
     def has_losses(self) -> bool:
         """
-        Whether a service is down.
+        Whether a service is down, or PostgreSQL.
         """
-        return not all(server.is_running for server in self.servers.values())
+        is_up = all(server.is_running for server in self.servers.values())
+        return self.databases.is_down or not is_up
+
+    def kill(self, victim: str) -> bool:
+        """
+        ``kill -9`` of a service or of PostgreSQL, at once; whether there was something to kill.
+        """
+        if victim == POSTGRESQL:
+            return self.databases.kill()
+        return self.servers[victim].kill()
 
     def set_faults(self, faults: Faults = NO_FAULTS) -> None:
         """
@@ -79,8 +89,9 @@ class World:
 
     async def start_what_is_down(self) -> None:
         """
-        Start every service whose process has ended.
+        Start PostgreSQL and every service whose process has ended.
         """
+        await self.databases.restart()
         down = [server for server in self.servers.values() if not server.is_running]
         await asyncio.gather(*(server.start() for server in down))
 
