@@ -29,7 +29,7 @@ async def reports(database_copy: "DatabaseCopy") -> AsyncIterator[RunningReports
     """
     Reports of a database without orders.
     """
-    async with running_reports(database_copy("gateway", prepare)) as running:
+    async with running_reports(database_url=database_copy("reports", prepare)) as running:
         yield running
 
 
@@ -309,11 +309,11 @@ async def test_as_documented(reports: RunningReports) -> None:
         "format=xml",
     ],
 )
-async def test_questions_without_an_answer(sqlite_url: str, query: str) -> None:
+async def test_questions_without_an_answer(query: str) -> None:
     """
     What a report cannot be asked is refused and named, a name with a typo too.
     """
-    async with running_reports(sqlite_url) as reports:
+    async with running_reports() as reports:
         headers = bearer(**ADMIN)
         answer = await reports.client.get(f"/api/v1/reports/top-products?{query}", headers=headers)
 
@@ -322,11 +322,11 @@ async def test_questions_without_an_answer(sqlite_url: str, query: str) -> None:
     assert query.partition("=")[0] in problems[0]["field"]
 
 
-async def test_form_that_there_is_not(sqlite_url: str) -> None:
+async def test_form_that_there_is_not() -> None:
     """
     A client that takes neither JSON nor CSV is told so.
     """
-    async with running_reports(sqlite_url) as reports:
+    async with running_reports() as reports:
         answer = await reports.get("orders", accept="text/html")
 
     assert answer.status_code == 406

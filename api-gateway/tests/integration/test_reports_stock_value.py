@@ -33,11 +33,11 @@ def ids_of(answer: httpx.Response) -> list[str]:
     return [item["productId"] for item in answer.json()["items"]]
 
 
-async def test_value_of_every_page(sqlite_url: str) -> None:
+async def test_value_of_every_page() -> None:
     """
     Every product is in the sum, by one call to inventory and one to pricing for each 200.
     """
-    async with running_reports(sqlite_url, shop()) as reports:
+    async with running_reports(shop()) as reports:
         answer = await reports.get("stock-value")
 
     told = answer.json()
@@ -50,7 +50,7 @@ async def test_value_of_every_page(sqlite_url: str) -> None:
     assert reports.backends.inventory.calls == 3
 
 
-async def test_products_that_cannot_be_valued(sqlite_url: str) -> None:
+async def test_products_that_cannot_be_valued() -> None:
     """
     A product without a price, or with one that cannot be read, is listed and counted as such.
     """
@@ -59,7 +59,7 @@ async def test_products_that_cannot_be_valued(sqlite_url: str) -> None:
         prices={"A-1": price("A-1", "0.10"), "B-1": price("B-1", "-4")},
     )
 
-    async with running_reports(sqlite_url, backends) as reports:
+    async with running_reports(backends) as reports:
         told = (await reports.get("stock-value")).json()
 
     lines = {one["productId"]: (one["price"], one["value"], one["lack"]) for one in told["items"]}
@@ -72,7 +72,7 @@ async def test_products_that_cannot_be_valued(sqlite_url: str) -> None:
     assert told["totals"] == [{"currency": "USD", "products": 1, "units": 3, "value": "0.30"}]
 
 
-async def test_values_are_exact(sqlite_url: str) -> None:
+async def test_values_are_exact() -> None:
     """
     Products and sums of the largest amounts are exact, each currency for itself.
     """
@@ -86,7 +86,7 @@ async def test_values_are_exact(sqlite_url: str) -> None:
         },
     )
 
-    async with running_reports(sqlite_url, backends) as reports:
+    async with running_reports(backends) as reports:
         told = (await reports.get("stock-value")).json()
 
     values = {one["currency"]: one["value"] for one in told["totals"]}
@@ -107,23 +107,23 @@ def removing(reports: RunningReports, *ids: str) -> Callable[[httpx.Request], ht
 
 
 @pytest.mark.parametrize("n_removed", [1, 199, 200, 201, 399])
-async def test_removed_while_it_is_read(sqlite_url: str, n_removed: int) -> None:
+async def test_removed_while_it_is_read(n_removed: int) -> None:
     """
     Where products are removed between two pages, none of those that stay is missed or counted twice.
     """
     removed = IDS[:n_removed]
-    async with running_reports(sqlite_url, shop()) as reports:
+    async with running_reports(shop()) as reports:
         reports.backends.inventory.fail_next(None, None, removing(reports, *removed))
         found = ids_of(await reports.get("stock-value"))
 
     assert found == IDS
 
 
-async def test_added_while_it_is_read(sqlite_url: str) -> None:
+async def test_added_while_it_is_read() -> None:
     """
     Where products are added between two pages, none is counted twice.
     """
-    async with running_reports(sqlite_url, shop()) as reports:
+    async with running_reports(shop()) as reports:
 
         def adding(request: httpx.Request) -> httpx.Response:
             reports.backends.inventory.products["A-1"] = product("A-1")
@@ -136,24 +136,24 @@ async def test_added_while_it_is_read(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize("upstream", ["inventory", "pricing"])
-async def test_a_backend_that_fails_at_once(sqlite_url: str, upstream: str) -> None:
+async def test_a_backend_that_fails_at_once(upstream: str) -> None:
     """
     Where a backend fails before anything is told, the answer is an error and no report.
     """
-    async with running_reports(sqlite_url, shop()) as reports:
+    async with running_reports(shop()) as reports:
         getattr(reports.backends, upstream).fail_always(503)
         answer = await reports.get("stock-value")
 
     assert answer.status_code == 502
-    assert answer.json()["error"]["details"] == {"upstream": upstream}
+    assert answer.json()["error"]["details"] == {"upstream": f"{upstream}-reports"}
 
 
-async def test_an_unreadable_page(sqlite_url: str) -> None:
+async def test_an_unreadable_page() -> None:
     """
     A page of inventory that cannot be read is no reason to tell of the others alone.
     """
     broken: Any = {"items": [{"id": "A-1"}], "page": 1, "size": 200, "total": 1, "pages": 1}
-    async with running_reports(sqlite_url, shop()) as reports:
+    async with running_reports(shop()) as reports:
         reports.backends.inventory.fail_always(orjson.dumps(broken))
         answer = await reports.get("stock-value")
 

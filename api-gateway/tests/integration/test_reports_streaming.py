@@ -59,12 +59,12 @@ def is_second_page(request: httpx.Request) -> bool:
     return b"P-0200" in request.url.query
 
 
-async def test_what_fails_in_the_middle(sqlite_url: str) -> None:
+async def test_what_fails_in_the_middle() -> None:
     """
     A report that cannot be read to its end is broken off: no client takes it for a whole one.
     """
     received: list[bytes] = []
-    async with running_reports(sqlite_url, FakeBackends.selling(*IDS)) as reports:
+    async with running_reports(FakeBackends.selling(*IDS)) as reports:
         reports.backends.pricing.fail_always(503, where=is_second_page)
 
         async with serve(reports.app) as url, asked(url) as answer:
@@ -78,12 +78,12 @@ async def test_what_fails_in_the_middle(sqlite_url: str) -> None:
     assert b"totals" not in told
 
 
-async def test_clients_that_leave(sqlite_url: str) -> None:
+async def test_clients_that_leave() -> None:
     """
     Whoever leaves in the middle of a report frees its place for others.
     """
     begun = 0
-    async with running_reports(sqlite_url, FakeBackends.selling(*IDS)) as reports:
+    async with running_reports(FakeBackends.selling(*IDS)) as reports:
         reports.backends.pricing.fail_always(Held(), where=is_second_page)
 
         async with serve(reports.app) as url:
@@ -95,12 +95,12 @@ async def test_clients_that_leave(sqlite_url: str) -> None:
     assert begun == MAX_AT_ONCE + 1
 
 
-async def test_too_many_at_once(sqlite_url: str) -> None:
+async def test_too_many_at_once() -> None:
     """
     A report more than can be read at once is refused until another one has ended.
     """
     held = Held()
-    async with running_reports(sqlite_url, FakeBackends.selling("A-1")) as reports:
+    async with running_reports(FakeBackends.selling("A-1")) as reports:
         reports.backends.pricing.fail_next(*[held] * MAX_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             first = [group.create_task(reports.get("stock-value")) for _ in range(MAX_AT_ONCE)]
@@ -119,7 +119,7 @@ async def test_memory(database_copy: "DatabaseCopy") -> None:
     """
     What a report holds at a time does not grow with the number of orders that it tells of.
     """
-    async with running_reports(database_copy("gateway", prepare)) as reports:
+    async with running_reports(database_url=database_copy("reports", prepare)) as reports:
         few = await peak_bytes(reports, first=0, n=200)
         many = await peak_bytes(reports, first=200, n=600)
 
@@ -159,11 +159,11 @@ async def peak_bytes(reports: RunningReports, *, first: int, n: int) -> int:
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
-async def test_as_a_file(sqlite_url: str, form: Form) -> None:
+async def test_as_a_file(form: Form) -> None:
     """
     CSV comes as a file with a name, JSON as an answer to read; nobody on the way keeps either.
     """
-    async with running_reports(sqlite_url) as reports:
+    async with running_reports() as reports:
         answer = await reports.get("stock-value", format=form)
 
     kind = {"json": "application/json", "csv": "text/csv; charset=utf-8; header=present"}[form]

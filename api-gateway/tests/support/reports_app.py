@@ -7,27 +7,19 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 import httpx
 from fake_backends import FakeBackends
 from fastapi import FastAPI
+from fresh_database import fresh_database
 from gateway_app import bearer, client_of, shared_secret
 
-from gateway.checkout.sales import Sales
-from gateway.reports.routes import reports_router
-from gateway.reports.service import Reports
+from gateway.main import create_app
 from gateway.tables import order_discounts, order_events, order_lines, orders
-from gateway.upstreams.inventory import Inventory
-from gateway.upstreams.pricing import Pricing
 from servicekit import migrations
-from servicekit.app import create_service
-from servicekit.clients import Clients
 from servicekit.database import Database
-from servicekit.middleware.lifetime import Allowance
 from servicekit.outside import Outside
-from servicekit.telemetry import Telemetry
 from servicekit.testing.clock import FakeClock
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -165,38 +157,30 @@ class RunningReports:
 
 @asynccontextmanager
 async def running_reports(
-    database_url: str, backends: FakeBackends | None = None, **changed: object
+    backends: FakeBackends | None = None, *, database_url: str | None = None
 ) -> AsyncIterator[RunningReports]:
     """
-    The reports on that database, at noon of the first of January 2026.
+    The gateway on that database or on a new one, at noon of the first of January 2026.
     """
-    backends = backends or FakeBackends()
-    settings = shared_secret(database_url=database_url, **changed)
+    backends, database_url = backends or FakeBackends(), database_url or fresh_database()
     clock = FakeClock(NOON)
-    networks = {"inventory": backends.inventory_network, "pricing": backends.pricing_network}
-    telemetry = Telemetry.configured(settings)
 
     async def pass_time(seconds: float) -> None:
         clock.advance(seconds)
         await asyncio.sleep(0)
 
-    clients = Clients(settings, telemetry, Outside(networks, clock.monotonic, pass_time))
-    database = Database.configured(settings)
-    reports = Reports(
-        Sales(database),
-        Inventory(clients.to("inventory", "http://inventory:8001")),
-        Pricing(clients.to("pricing", "http://pricing:8002")),
+    networks = {
+        "inventory-reports": backends.inventory_network,
+        "pricing-reports": backends.pricing_network,
+    }
+    app = create_app(
+        shared_secret(database_url=database_url),
+        Outside(networks, clock.monotonic, pass_time),
         now=clock.now,
     )
-    app = create_service(
-        settings,
-        title="Reports",
-        description="Reports alone.",
-        verifier=clients.token_verifier(clients.to("identity", settings.identity_service_url)),
-        routers=[reports_router(settings.api_v1_prefix, reports)],
-        resources=[clients.running, partial(aclosing, database)],
-        allowances=[Allowance("GET", f"{settings.api_v1_prefix}/reports", 60.0)],
-        telemetry=telemetry,
-    )
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with (
+        aclosing(Database(database_url)) as database,
+        app.router.lifespan_context(app),
+        client_of(app) as client,
+    ):
         yield RunningReports(app, client, database, backends)

@@ -180,8 +180,9 @@ async def test_until_the_deadline() -> None:
 
     answer = ReportAnswer(Report("discounts", DiscountLine, {"report": 1}, read()), "json", at=NOON)
 
+    # The outer time is for a report that would go on for ever.
     with deadline.within(0.01), pytest.raises(BrokenOff):
-        await answer.stream_response(_into(sent))
+        await asyncio.wait_for(answer.stream_response(_into(sent)), 30)
 
     assert closed.is_set()
     assert sent[-1]["more_body"]
@@ -199,7 +200,7 @@ async def test_a_slow_client() -> None:
     answer = ReportAnswer(report_of([used("A")]), "json", at=NOON)
 
     with deadline.within(0.01), pytest.raises(BrokenOff):
-        await answer.stream_response(send)
+        await asyncio.wait_for(answer.stream_response(send), 30)
 
 
 def _into(sent: list[Message]) -> Send:

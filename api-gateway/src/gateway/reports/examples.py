@@ -126,7 +126,10 @@ _ANY: Final = (
     ),
     Overloaded("the reports", retry_after_s=5),
 )
-_OF_OTHERS: Final = (UpstreamFailed("inventory"), CircuitOpen("pricing", retry_after_s=12))
+_OF_OTHERS: Final = (
+    UpstreamFailed("inventory-reports"),
+    CircuitOpen("pricing-reports", retry_after_s=12),
+)
 
 
 def responses_of(name: str) -> dict[int | str, OpenApi]:
