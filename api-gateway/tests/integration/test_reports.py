@@ -6,9 +6,12 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from checkout_app import ADMIN as ADMINISTRATOR
+from checkout_app import running_checkout
+from fake_backends import Code, FakeBackends
 from gateway_app import bearer
 from reports_app import ADMIN, NOON, Placed, RunningReports, prepare, running_reports
 
@@ -331,6 +334,43 @@ async def test_form_that_there_is_not() -> None:
 
     assert answer.status_code == 406
     assert answer.json()["error"]["details"]["forms"] == ["application/json", "text/csv"]
+
+
+async def test_orders_as_they_are_kept() -> None:
+    """
+    What the checkout keeps of orders is what reports tell of them.
+    """
+    backends = FakeBackends.selling("A-1", "B-1", stock=3, codes={"TEN": Code(10)})
+    async with running_checkout(backends) as shop:
+        sold = (await shop.order({"A-1": 2, "B-1": 1}, codes=["TEN"])).json()
+        cancelled = (await shop.order({"B-1": 1})).json()
+        await shop.cancel(cancelled["orderId"])
+        refused = (await shop.order({"A-1": 9})).json()["error"]["details"]["orderId"]
+
+        async def told(report: str) -> list[dict[str, Any]]:
+            path = f"/api/v1/reports/{report}"
+            # The shop's clock stands still: its orders are of now, which a span leaves out.
+            span = {"from": "2026-01-01", "to": "2026-01-02"}
+            answer = await shop.client.get(path, params=span, headers=ADMINISTRATOR)
+            items: list[dict[str, Any]] = answer.json()["items"]
+            return items
+
+        orders, products = await told("orders"), await told("top-products")
+        discounts, troubles = await told("discounts"), await told("troubles")
+
+    by_status = {one["status"]: one for one in orders}
+    assert by_status["CONFIRMED"]["revenue"] == sold["totalPrice"]
+    assert by_status["CANCELLED"]["cancelled"] == cancelled["totalPrice"]
+    assert {one["productId"]: one["units"] for one in products} == {"A-1": 2, "B-1": 1}
+    assert [(one["code"], one["amount"]) for one in discounts] == [
+        ("TEN", sold["discounts"][0]["amount"])
+    ]
+    reasons = {one["orderId"]: (one["status"], one["reasonCode"]) for one in troubles}
+    assert reasons == {
+        refused: ("REJECTED", "OUT_OF_STOCK"),
+        cancelled["orderId"]: ("CANCELLED", None),
+    }
+    assert all(one["owner"] == "shopper-1" and one["steps"] for one in troubles)
 
 
 async def test_no_writer_waits(reports: RunningReports) -> None:
