@@ -71,6 +71,15 @@ async def test_a_list_can_be_filtered(shop: RunningCheckout) -> None:
     assert (by_status, later, earlier, by_owner) == ([99], [3, 99], [1], [2])
 
 
+async def test_the_ends_of_the_calendar_are_moments_too(shop: RunningCheckout) -> None:
+    """
+    Also where in UTC they lie in a year that there is not.
+    """
+    ends = {"from": "0001-01-01T00:00:00+23:00", "to": "9999-12-31T23:59:59-23:00"}
+
+    assert await _quantities(shop, SHOPPER, **ends) == [3, 99, 1]
+
+
 async def test_a_filter_that_is_none_is_refused_by_its_name(shop: RunningCheckout) -> None:
     """
     A filter with a typo must not look like one that found nothing.
@@ -78,6 +87,7 @@ async def test_a_filter_that_is_none_is_refused_by_its_name(shop: RunningCheckou
     asked: list[dict[str, str | int]] = [
         {"status": "LOST"},
         {"from": "2026-01-01T12:00:00"},
+        {"to": "0.5"},
         {"size": 101},
         {"page": 0},
         {"colour": "red"},

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import WithJsonSchema
 
 from gateway.checkout import examples, wire
 from gateway.checkout.errors import MalformedKey, refusal_of
 from gateway.checkout.idempotency import Key, is_key, key_of, owner_of
-from gateway.checkout.models import Event, Order, Status, Wanted
+from gateway.checkout.models import Event, Order, Wanted
 from gateway.checkout.repository import Filters
 from gateway.checkout.schemas import (
     ConfirmedOrderResponse,
     OrderRequest,
     OrderResponse,
+    OrdersQuery,
     OrdersResponse,
     OrderWithTimelineResponse,
 )
@@ -54,28 +55,6 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", description="The number of the last event that is known"),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9}$"}),
 ]
-
-
-class OrdersQuery(BaseModel):
-    """
-    Which orders are listed.
-    """
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    page: Annotated[int, Field(ge=1, le=100_000, description="Which page, from 1")] = 1
-    size: Annotated[int, Field(ge=1, le=100, description="How many on a page")] = 20
-    status: Annotated[Status | None, Field(description="Only these")] = None
-    since: Annotated[
-        AwareDatetime | None, Field(alias="from", description="Placed then or later")
-    ] = None
-    before: Annotated[AwareDatetime | None, Field(alias="to", description="Placed earlier")] = None
-    owner: Annotated[
-        str | None,
-        Field(
-            max_length=255, description="Whose; needs the scope admin, which sees all by default"
-        ),
-    ] = None
 
 
 def checkout_router(prefix: str, checkout: Checkout, *, wait_s: float) -> APIRouter:

@@ -3,10 +3,18 @@ What the routes of orders take and answer: for the documentation, and for bodies
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+)
 
 from gateway.checkout.models import Status, Wanted
 from gateway.upstreams.models import PRODUCT_ID, Item
@@ -16,7 +24,25 @@ from servicekit.schemas import AnswerModel, PageOf, RequestModel, Whole
 MAX_ITEMS: Final = 100
 MAX_QUANTITY: Final = 1_000_000
 MAX_CODES: Final = 5
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+def _as_text(told: object) -> object:
+    """
+    A moment as RFC 3339 has it; what is read besides, such as seconds since 1970, is no such text.
+    """
+    if not isinstance(told, str) or not _MOMENT.fullmatch(told):
+        raise ValueError("must be a moment with its offset, such as 2026-07-01T12:00:00Z")
+    return told
+
+
+def _drawn_into_bounds(moment: datetime) -> datetime:
+    return max(_EARLIEST, min(moment, _LATEST)).astimezone(UTC)
 
 
 def _normalised(text: str) -> str:
@@ -33,6 +59,13 @@ OrderId = Annotated[
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]
 #: Longer than a code may be, so that blanks around one do no harm.
 Code = Annotated[str, Field(max_length=60, examples=["SUMMER20"]), AfterValidator(_normalised)]
+#: A moment that is only asked about: nothing was ordered before and after the bounds.
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_as_text),
+    AfterValidator(_drawn_into_bounds),
+    Field(examples=["2026-07-01T12:00:00Z"]),
+]
 Decimals = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$", examples=["19.99"])]
 
 
@@ -71,6 +104,26 @@ class OrderRequest(RequestModel):
             tuple(self.discount_codes),
             self.currency,
         )
+
+
+class OrdersQuery(BaseModel):
+    """
+    Which orders are listed.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    page: Annotated[int, Field(ge=1, le=100_000, description="Which page, from 1")] = 1
+    size: Annotated[int, Field(ge=1, le=100, description="How many on a page")] = 20
+    status: Annotated[Status | None, Field(description="Only these")] = None
+    since: Annotated[Moment | None, Field(alias="from", description="Placed then or later")] = None
+    before: Annotated[Moment | None, Field(alias="to", description="Placed earlier")] = None
+    owner: Annotated[
+        str | None,
+        Field(
+            max_length=255, description="Whose; needs the scope admin, which sees all by default"
+        ),
+    ] = None
 
 
 class OrderItemResponse(AnswerModel):
