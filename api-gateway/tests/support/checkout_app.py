@@ -188,6 +188,7 @@ async def running_checkout(
     policy: Policy = PLAIN,
     clock: FakeClock | None = None,
     pauses: Pauses | None = None,
+    takes_orders: bool = True,
     **settings: object,
 ) -> AsyncIterator[RunningCheckout]:
     """
@@ -209,7 +210,7 @@ async def running_checkout(
             return policy
 
     url = url or fresh_database()
-    chosen = shared_secret(Bounded, database_url=url, takes_orders=True, **settings)
+    chosen = shared_secret(Bounded, database_url=url, takes_orders=takes_orders, **settings)
     networks = {
         "inventory-orders": backends.inventory_network,
         "pricing-orders": backends.pricing_network,
