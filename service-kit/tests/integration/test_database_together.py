@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from counters import counters, database_with_counters
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select
 
 from servicekit.database import Database, Together
 from servicekit.errors import ServiceUnavailable
@@ -23,14 +22,14 @@ class Adding:
 
     groups: list[list[str]] = field(default_factory=list)
 
-    async def add_all(self, connection: AsyncConnection, names: Sequence[str]) -> list[object]:
+    def add_all(self, connection: Connection, names: Sequence[str]) -> list[object]:
         """
         The names; one called "refused" is refused by an error of its own.
         """
         self.groups.append([*names])
         rows = [{"name": name, "value": 1} for name in names if name != "refused"]
         if rows:
-            await connection.execute(insert(counters), rows)
+            connection.execute(insert(counters), rows)
         return [LookupError(name) if name == "refused" else name for name in names]
 
 

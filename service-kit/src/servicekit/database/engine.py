@@ -3,18 +3,20 @@ A service's database: connections that are already inside a transaction.
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from sqlalchemy import URL, Engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from servicekit.database import postgresql, sqlite
 from servicekit.database.glance import Glance
 from servicekit.database.limits import Limits
+from servicekit.database.sqlite_visit import Visits
 from servicekit.database.translation import (
     STATEMENT_FAILED,
     is_conflict,
@@ -32,6 +34,7 @@ T = TypeVar("T")
 
 #: How often `transact` does its work at most.
 _ATTEMPTS = 5
+_FIRST_PAUSE_S = 0.01
 #: Reads the file on SQLite as well, which a bare `SELECT 1` does not.
 _PING = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": "SELECT 1"}
 
@@ -67,6 +70,7 @@ class Database:
             if self.dialect == "sqlite"
             else postgresql.glancing_engine(self._writer)
         ).sync_engine
+        self._visits = Visits()
         self._is_closed = False
         #: Reads of one statement, without a transaction around it; see ``Glance``.
         self.glance = Glance(self._open_glancer)
@@ -110,13 +114,26 @@ class Database:
         A deadlock, a serialization failure or a busy SQLite file makes it begin again, with pauses
         of random length, five times in all. ``work`` must touch nothing but the database.
         """
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(is_conflict),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.01, max=0.2),
-            reraise=True,
-        )
-        return await retrying(self._in_transaction, work)
+        return await _repeated(partial(self._in_transaction, work))
+
+    async def transact_at_once(self, work: Callable[[Connection], T]) -> T:
+        """
+        As ``transact``, for synchronous ``work``: at a third of the cost on SQLite, where it is carried
+        out whole in one visit of the connection's thread.
+
+        Whoever is cancelled meanwhile does not know whether it is committed.
+        """
+        return await _repeated(partial(self._at_once, work))
+
+    async def _at_once(self, work: Callable[[Connection], T]) -> T:
+        if self.dialect == "postgresql":
+            async with self.write() as connection:
+                return await connection.run_sync(work)
+        self._check_open()
+        async with AsyncExitStack() as stack:
+            with reaching_the_database():
+                connection = await stack.enter_async_context(self._writer.connect())
+            return await self._visits.transact(connection, work)
 
     async def _in_transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         async with self.write() as connection:
@@ -182,6 +199,26 @@ def _engines(
         reader = postgresql.reading_engine(writer)
     event.listen(writer.sync_engine, "handle_error", translate)
     return writer, reader
+
+
+async def _repeated(transaction: Callable[[], Awaitable[T]]) -> T:
+    """
+    What the transaction comes to, once no other is in its way.
+    """
+    try:
+        return await transaction()
+    except ServiceUnavailable as error:
+        # Nearly none gets here: to make what repeats costs as much as a small transaction.
+        if not is_conflict(error):
+            raise
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(is_conflict),
+        stop=stop_after_attempt(_ATTEMPTS - 1),
+        wait=wait_random_exponential(multiplier=0.01, max=0.2),
+        reraise=True,
+    )
+    await asyncio.sleep(random.uniform(0, _FIRST_PAUSE_S))  # noqa: S311  # to part who met
+    return await retrying(transaction)
 
 
 async def _commit(connection: AsyncConnection) -> None:

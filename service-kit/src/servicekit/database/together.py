@@ -9,8 +9,8 @@ the one that follows. Alone, a caller waits for nobody.
 
     together = Together(database)
 
-    async def add_all(connection, rows):          # for all that wait; a result for each
-        await connection.execute(insert(things), [row.values for row in rows])
+    def add_all(connection, rows):                # for all that wait; a result for each
+        connection.execute(insert(things), [row.values for row in rows])
         return [row.id for row in rows]
 
     thing_id = await together.write(add_all, row)
@@ -20,13 +20,13 @@ after all: one caller's fault is no other's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from servicekit.database.engine import Database
 from servicekit.errors import ServiceUnavailable
@@ -34,8 +34,8 @@ from servicekit.errors import ServiceUnavailable
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 #: Writes rows, and gives a result for each, in their order; an exception is raised for that row's caller.
-#: It may be called again, as the work of ``transact``.
-WriteAll = Callable[[AsyncConnection, Sequence[Row]], Awaitable[Sequence[Result]]]
+#: It may be called again, and does nothing but write: see ``transact_at_once``.
+WriteAll = Callable[[Connection, Sequence[Row]], Sequence[Result]]
 
 #: More rows than this are no quicker together, and keep others from the database for longer.
 MAX_ROWS: Final = 100
@@ -101,7 +101,7 @@ class Together:
 
     async def _write_some(self, wishes: Sequence[_Wish]) -> None:
         try:
-            results = await self._database.transact(partial(_write, wishes))
+            results = await self._database.transact_at_once(partial(_write, wishes))
         except ServiceUnavailable as failure:
             results = [failure] * len(wishes)
         except Exception as failure:  # noqa: BLE001  # whatever it is: it is raised for whoever caused it
@@ -114,7 +114,7 @@ class Together:
             _settle(wish, result)
 
 
-async def _write(wishes: Sequence[_Wish], connection: AsyncConnection) -> Sequence[object]:
+def _write(wishes: Sequence[_Wish], connection: Connection) -> Sequence[object]:
     """
     One kind after the other; the results in the order of the wishes.
     """
@@ -123,7 +123,7 @@ async def _write(wishes: Sequence[_Wish], connection: AsyncConnection) -> Sequen
         kinds.setdefault(wish.write_all, []).append(wish)
     results: dict[_Wish, object] = {}
     for write_all, its in kinds.items():
-        told = await write_all(connection, [wish.row for wish in its])
+        told = write_all(connection, [wish.row for wish in its])
         results |= zip(its, told, strict=True)
     return [results[wish] for wish in wishes]
 
