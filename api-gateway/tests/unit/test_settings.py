@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from gateway.accounts import errors as account_errors
 from gateway.catalog import errors as catalog_errors
+from gateway.checkout import errors as checkout_errors
 from gateway.module_table import MODULES
+from gateway.reports import errors as report_errors
 from gateway.settings import Settings
 from servicekit.errors import StorefrontError
 from servicekit.settings import SettingsError, example_env, load
@@ -124,9 +126,10 @@ def test_the_example_names_every_setting() -> None:
     assert (ROOT / ".env.example").read_text() == example_env(Settings)
 
 
+HOMES = (account_errors, catalog_errors, checkout_errors, report_errors)
 OURS = {
     name: (str(kind.status), kind.code)
-    for home in (account_errors, catalog_errors)
+    for home in HOMES
     for name, kind in inspect.getmembers(home, inspect.isclass)
     if issubclass(kind, StorefrontError) and kind.__module__ == home.__name__
 }
@@ -136,7 +139,7 @@ def test_the_trees_of_errors_are_complete_and_true() -> None:
     """
     The docstring of each errors.py draws the errors of its module with their status and code.
     """
-    trees = f"{account_errors.__doc__}{catalog_errors.__doc__}"
+    trees = "".join(str(home.__doc__) for home in HOMES)
     rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", trees)
 
     assert {name: (status, code) for name, status, code in rows} == OURS
