@@ -237,7 +237,9 @@ class Runner:
         ``is_again`` says that it may have been begun before, and have come further than it does now.
         """
         with deadline.at(None):
-            entries = await self._trial(saga, work, journal)
+            entries, is_found = await self._trial(saga, work, journal)
+            # Found, and not done just now: somebody else has begun it, and may be further.
+            is_again = is_again or is_found
             onward = replace(_after(work, entries), until=None)
             if _is_done(entries):
                 entries += await self._onward(saga, onward, journal, is_again=is_again)
@@ -248,12 +250,12 @@ class Runner:
             await self._tell(saga, work, ending)
         return ending
 
-    async def _trial(self, saga: Saga, work: Work, journal: Journal) -> list[Entry]:
+    async def _trial(self, saga: Saga, work: Work, journal: Journal) -> tuple[list[Entry], bool]:
         """
         What the steps before the pivot came to. From then on the way is known: it is recorded.
         """
         if not saga.before_pivot():
-            return []
+            return [], False
         return await self._once(saga, saga.before_pivot(), work, journal, name=saga.name)
 
     async def _onward(
@@ -266,7 +268,7 @@ class Runner:
         """
         name = f"{saga.name} onward"
         if is_again:
-            return await self._once(saga, saga.from_pivot(), work, journal, name=name)
+            return (await self._once(saga, saga.from_pivot(), work, journal, name=name))[0]
         entries = await self._do(saga, saga.from_pivot(), work)
         if _is_done(entries):
             return entries
@@ -274,7 +276,10 @@ class Runner:
 
     async def _once(
         self, saga: Saga, steps: Sequence[Step], work: Work, journal: Journal, *, name: str
-    ) -> list[Entry]:
+    ) -> tuple[list[Entry], bool]:
+        """
+        What the steps came to, and whether that was found recorded.
+        """
         seen: list[Entry] = []
 
         async def attempt() -> dict[str, JsonValue]:
@@ -285,7 +290,7 @@ class Runner:
         if not seen:
             for entry in recorded:
                 _show(saga, work, entry)
-        return recorded
+        return recorded, not seen
 
     async def _do(self, saga: Saga, steps: Sequence[Step], work: Work) -> list[Entry]:
         """

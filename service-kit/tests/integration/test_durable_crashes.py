@@ -65,6 +65,16 @@ class Replica:
         self.ask(work_id)
         await self._shows(f"started {work_id}")
 
+    async def has_noted(self, line: str) -> None:
+        """
+        Wait until its ledger has a line.
+        """
+        ledger = self.folder / "ledger"
+        await eventually(
+            lambda: ledger.exists() and f"{self.name} {line}\n" in ledger.read_text(),
+            within_s=_SOON_S,
+        )
+
     def send(self, signal_: signal.Signals) -> None:
         """
         Send it a signal, if it is there.
@@ -178,6 +188,7 @@ async def test_survivors_go_on_with_the_work_of_a_killed_replica(
         await victim.is_ready()
         for work_id in ("w1", "w2", "w3"):
             await victim.start(work_id)
+            await victim.has_noted(f"{work_id} second begun")
 
         victim.send(signal.SIGKILL)
 
@@ -201,6 +212,7 @@ async def test_work_of_a_frozen_replica_is_taken_from_it(
         sleeper = replica(journal, "sleeper")
         await sleeper.is_ready()
         await sleeper.start("w1")
+        await sleeper.has_noted("w1 second begun")
 
         sleeper.send(signal.SIGSTOP)
         await eventually(lambda: toy.told == [("w1", "done")], within_s=_SOON_S)
@@ -210,9 +222,7 @@ async def test_work_of_a_frozen_replica_is_taken_from_it(
             lambda: "saga.lost_to_another" in sleeper.log.read_text(), within_s=_SOON_S
         )
         await sleeper.start("w2")
-        await eventually(
-            lambda: "sleeper w2 ended done" in (tmp_path / "ledger").read_text(), within_s=_SOON_S
-        )
+        await sleeper.has_noted("w2 ended done")
 
     assert toy.told == [("w1", "done")]
     assert "w1 ended" not in (tmp_path / "ledger").read_text()

@@ -149,6 +149,20 @@ async def test_pivot_is_never_ended_by_time() -> None:
     assert max(shop.pauses) <= 30
 
 
+async def test_work_that_somebody_else_has_begun_is_undone_whole() -> None:
+    """
+    Who finds a record that it has not made undoes all that may have been done before that was made.
+    """
+    shop = Shop()
+    shop.faults["van"] = ["refused"]
+    await shop.one_life()
+    shop.asked.clear()
+
+    await shop.one_life(is_again=False)
+
+    assert shop.asked == ["undo help", "undo van"]
+
+
 async def test_refused_pivot_stays_refused_after_a_crash() -> None:
     """
     Once the way back has begun, a pivot that would be done now is not asked again.
