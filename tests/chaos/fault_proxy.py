@@ -154,11 +154,9 @@ class FaultProxy:
             self._counted("blackhole")
             return await _silence(reader)
         await self._told(request, Moment.ASKED)
-        is_silent = self._draw(faults.silent)
         if self._draw(faults.late_requests):
-            self._counted("late request")
             self._keep(self._late, self._deliver_late(request, faults.late_s))
-            return is_silent and await _silence(reader)
+            return await self._lose("late request", reader, faults)
         if faults.latency_s:
             await asyncio.sleep(faults.latency_s)
         answer = await connection.ask(request)
@@ -166,9 +164,12 @@ class FaultProxy:
             return self._counted("backend gone")
         await self._told(request, Moment.ANSWERED)
         if self._draw(faults.lost_answers):
-            self._counted("lost answer")
-            return is_silent and await _silence(reader)
+            return await self._lose("lost answer", reader, faults)
         return await self._hand_over(request, answer, writer, faults.cut_after_bytes)
+
+    async def _lose(self, fault: str, reader: asyncio.StreamReader, faults: Faults) -> bool:
+        self._counted(fault)
+        return self._draw(faults.silent) and await _silence(reader)
 
     async def _hand_over(
         self, request: Message, answer: Message, writer: asyncio.StreamWriter, cut: int | None

@@ -4,8 +4,9 @@ Many shoppers at once, and a shop that is stocked up for them.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
@@ -25,6 +26,28 @@ CLAIMED_CODE: Final = "CHAOS10"
 RARE_CODE: Final = "CHAOS-RARE"
 RARE_USES: Final = 5
 _MORE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Taste:
+    """
+    What so many in a hundred want besides what everybody wants.
+    """
+
+    weight: int
+    besides: Mapping[str, int] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
+
+
+_TASTES: Final = (
+    _Taste(8, besides={SCARCE: TOO_MANY}),
+    _Taste(3, besides={UNKNOWN: 1}),
+    _Taste(8, codes=("NOPE",)),
+    _Taste(8, codes=(RARE_CODE,)),
+    _Taste(15, codes=(CLAIMED_CODE,)),
+    _Taste(15, codes=("SUMMER20",)),
+    _Taste(43),
+)
 
 OnTold = Callable[[Told], Awaitable[None]]
 
@@ -75,25 +98,11 @@ class Crowd:
     def _wish(self, come_back: float) -> Wish:
         draw = self._random.random
         self._wishes += 1
-        kind = draw()
-        items = self._items()
-        codes: tuple[str, ...] = ()
-        if kind < 0.08:
-            items[SCARCE] = TOO_MANY
-        elif kind < 0.11:
-            items[UNKNOWN] = 1
-        elif kind < 0.19:
-            codes = ("NOPE",)
-        elif kind < 0.27:
-            codes = (RARE_CODE,)
-        elif kind < 0.42:
-            codes = (CLAIMED_CODE,)
-        elif kind < 0.57:
-            codes = ("SUMMER20",)
+        (taste,) = self._random.choices(_TASTES, [taste.weight for taste in _TASTES])
         return Wish(
             key=f"{self._seed}:{self._wishes:06}:{self._random.getrandbits(64):016x}",
-            items=items,
-            codes=codes,
+            items={**self._items(), **taste.besides},
+            codes=taste.codes,
             currency="EUR" if draw() < 0.2 else None,
             is_signed_in=draw() < 0.3,
             copies=self._random.choice((2, 3)) if draw() < 0.15 else 1,
