@@ -218,6 +218,8 @@ async def test_nothing_is_told_behind_the_end_that_another_replica_has_told(
         await connection.execute(insert(order_events).values(end))
     clock.advance(1)
 
+    # The first time they meet each other's numbers.
+    await shop.parts.upkeep.write_timelines()
     await shop.parts.upkeep.write_timelines()
     held.release()
 

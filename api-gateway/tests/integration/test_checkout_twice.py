@@ -62,12 +62,16 @@ async def _back() -> Finding:
     return {"way": "back"}
 
 
+async def _not_asked() -> Finding:
+    raise AssertionError("this is known")
+
+
 async def test_what_was_found_out_first_counts_for_all(database: Database) -> None:
     """
     Who comes later does not even look, and who has looked at the same time is told the first one's.
     """
     first = await _findings(database, is_new=True).once("the way", _forward)
-    later = await _findings(database).once("the way", _back)
+    later = await _findings(database).once("the way", _not_asked)
     at_once = await _findings(database, is_new=True).once("the way", _back)
 
     assert [first, later, at_once] == [{"way": "forward"}] * 3
