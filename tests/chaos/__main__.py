@@ -40,6 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         kinds=tuple(chosen.kinds.split(",")),
         minutes=chosen.minutes,
         sources=chosen.sources,
+        gateways=chosen.gateways,
     )
     if chosen.broken:
         return _broken(chosen.broken, wanted)
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--orders", type=int, default=10_000, help="of a rush, for a tenth of units"
     )
+    parser.add_argument("--gateways", type=int, default=1, help="on PostgreSQL, in rounds")
     parser.add_argument("--sources", type=Path, help="run the sources of another checkout")
     parser.add_argument("--break", dest="broken", choices=MUTANTS, help="without this safeguard")
     return parser

@@ -21,7 +21,7 @@ import httpx
 from servicekit.errors import ServiceUnavailable
 from servicekit.testing import eventually
 from tests.chaos.books import Discrepancy, discrepancies
-from tests.chaos.construction import POSTGRESQL
+from tests.chaos.construction import GATEWAY, POSTGRESQL
 from tests.chaos.fault_proxy import NO_FAULTS, Faults, Moment, Passage, nobody
 from tests.chaos.kill_points import ACCEPT, VICTIMS, KillPoint, KillPoints, Kind, Trap
 from tests.chaos.load import Crowd, crowd_at, stock_up
@@ -82,7 +82,7 @@ class Rounds:
         self._traps: list[Trap] = []
         self._killed: list[KillPoint] = []
         self._rounds = 0
-        self._recovered_before = (0, 0)
+        self._recovered_before: dict[str, tuple[int, int]] = {}
 
     async def round(self, point: KillPoint | None = None) -> str:
         """
@@ -156,7 +156,10 @@ class Rounds:
             await self._passed(Passage(ACCEPT, Moment.DELIVERED, ""))
 
     def _kill(self, point: KillPoint) -> None:
-        if self._world.kill(point.victim):
+        victim = point.victim
+        if victim == GATEWAY:
+            victim = self._random.choice(self._world.gateways).name
+        if self._world.kill(victim):
             self._tally.kills[str(point)] += 1
             self._killed.append(point)
 
@@ -205,15 +208,15 @@ class Rounds:
 
     async def _count_recovered(self) -> None:
         """
-        How many works the gateway has gone on with; it counts anew with each of its lives.
+        How many works the gateways have gone on with; each counts anew with each of its lives.
         """
-        gateway = self._world.gateways[0]
         async with httpx.AsyncClient(timeout=30) as client:
-            metrics = (await client.get(f"{gateway.url}/metrics")).text
-        count = sum(int(number) for number in _RECOVERIES.findall(metrics))
-        lives, before = self._recovered_before
-        self._tally.recovered += count - (before if lives == gateway.kills else 0)
-        self._recovered_before = (gateway.kills, count)
+            for gateway in self._world.gateways:
+                metrics = (await client.get(f"{gateway.url}/metrics")).text
+                count = sum(int(number) for number in _RECOVERIES.findall(metrics))
+                lives, before = self._recovered_before.get(gateway.name, (0, 0))
+                self._tally.recovered += count - (before if lives == gateway.kills else 0)
+                self._recovered_before[gateway.name] = (gateway.kills, count)
 
 
 @asynccontextmanager

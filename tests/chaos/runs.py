@@ -39,6 +39,7 @@ class Wanted:
     sources: Path | None = None
     ends_at_first: bool = False
     folder: Path | None = None
+    gateways: int = 1
 
 
 async def run(wanted: Wanted) -> Tally:
@@ -50,7 +51,13 @@ async def run(wanted: Wanted) -> Tally:
     give_up_at = time.monotonic() + 60 * wanted.minutes
     worlds = _worlds(wanted)
     for number, (database, rounds) in enumerate(worlds, start=1):
-        plan = Plan(database, seed=f"{wanted.seed}:{number}", sources=wanted.sources)
+        plan = Plan(
+            database,
+            seed=f"{wanted.seed}:{number}",
+            # Only PostgreSQL is shared.
+            gateways=wanted.gateways if database == "postgresql" else 1,
+            sources=wanted.sources,
+        )
         await _run_world(plan, rounds, wanted, tally, give_up_at)
         if tally.found and wanted.ends_at_first:
             break
