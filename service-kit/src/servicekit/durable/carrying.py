@@ -130,9 +130,7 @@ class Carrier:
                 ending = await runner.carry_out(saga, work, saga.journal(work))
             except _MustWait:
                 return False
-            except (
-                Exception
-            ):  # the outermost handler: the work goes on by the engine, whatever it was
+            except Exception:  # the outermost handler: the engine goes on with the work
                 log.exception("saga.broken_off", saga=name, work=work.id)
                 return False
             self._over(saga, work, ending)

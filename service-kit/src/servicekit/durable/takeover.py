@@ -183,11 +183,8 @@ class Replicas:
         while True:
             try:
                 await self._while_connected()
-            except (
-                psycopg.Error,
-                OSError,
-                ServiceUnavailable,
-            ) as error:  # TimeoutError is an OSError
+            # TimeoutError is an OSError.
+            except (psycopg.Error, OSError, ServiceUnavailable) as error:
                 log.warning("sagas.replica_disconnected", reason=type(error).__name__)
             except Exception:  # a worker's loop: others depend on its going on
                 log.exception("sagas.watch_failed")

@@ -1,48 +1,37 @@
 """
-Work in steps over several services, that ends whole or not at all.
-
-::
-
-    MOVE_HOUSE = (
-        Step("rent-van", do=rent_van, undo=give_van_back),
-        Step("find-help", do=find_help, undo=thank_help),
-        Step("sign-lease", do=sign_lease, is_pivot=True),
-    )
-
-A step's ``do`` tells one of three outcomes. *Done*: go on. *Refused*, a no that repeating will not
-change: undo what was done, the last first. *Unknown*, no answer or none that can be used: ask again
-with the same key until it is known, or until the work's time is over, and then undo.
-
-The step that was refused or ran out of time is undone as well, since one of its attempts may still be
-on the wire; work that is begun again after a crash undoes every step before the pivot. So an ``undo`` must
-hold also where nothing was done, and against what comes after it. An undo
-is repeated until it holds, however long that takes. The same goes for a *pivot*, from whose first
-attempt on there is no way back but its refusal; time does not end it. Whatever has been repeated for
-``attention_after_s`` is reported as needing attention, and goes on being repeated.
-
-``carry_out`` runs over a ``Journal`` that records what the steps before the pivot came to: whether the
-work goes on to its end or back. Beside that only a pivot that was refused is recorded, before the way back. After a crash all that is not recorded is
-done again, so both ``do`` and ``undo`` must be idempotent, by keys that depend on nothing but the work; what
-is done again then finds what it did. One record in place of one for each step and each undo is what makes
-a saga cheap (docs/decisions/0015).
+Carries out one work of a saga, forward or back, over a journal.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import count, takewhile
-from typing import Final, Literal, Protocol
+from itertools import count
+from typing import Final
 
 import structlog
 from pydantic import JsonValue, TypeAdapter
 
 from servicekit import deadline
 from servicekit.clock import Now, utc_now
-
-JsonObject = Mapping[str, JsonValue]
+from servicekit.sagas.models import (
+    Deed,
+    Done,
+    Ending,
+    Entry,
+    Journal,
+    JsonObject,
+    Outcome,
+    Refused,
+    Saga,
+    Step,
+    Unknown,
+    What,
+    Work,
+    nothing,
+)
 
 #: What one attempt may take where no end of the work's own is nearer; s.
 ATTEMPT_S: Final = 10.0
@@ -51,168 +40,6 @@ _LONGEST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_WITHOUT_END_S: Final = 30.0
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """
-    It has happened; ``facts`` are for the steps that follow and for the end.
-    """
-
-    facts: JsonObject = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """
-    It has not happened, and repeating it will not help.
-    """
-
-    code: str
-    facts: JsonObject = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """
-    It may or may not have happened.
-    """
-
-    why: str
-
-
-Outcome = Done | Refused | Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """
-    What is to be done, and what came of it so far.
-
-    ``until`` ends the repeating of what is done before the pivot, and is None after that; ``done`` holds
-    the facts of steps by name.
-    """
-
-    id: str
-    subject: JsonObject
-    until: datetime | None = None
-    done: Mapping[str, JsonObject] = field(default_factory=dict)
-
-
-Deed = Callable[[Work], Awaitable[Outcome]]
-
-
-async def nothing(_work: Work) -> Outcome:
-    """
-    The undo of a step that leaves nothing behind.
-    """
-    return Done()
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """
-    One step. Its name is recorded: it must stay the same while work that has passed it is unfinished.
-    """
-
-    name: str
-    do: Deed
-    undo: Deed = nothing
-    is_pivot: bool = False
-
-
-What = Literal["done", "refused", "unknown", "undone"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    What a step, or the undoing of one, came to, after how many attempts.
-    """
-
-    step: str
-    what: What
-    at: datetime
-    attempts: int
-    facts: JsonObject
-    code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """
-    How the work ended: *done*; *refused* by a step; or *failed*, out of time. Unless done, all is undone.
-    """
-
-    how: Literal["done", "refused", "failed"]
-    done: Mapping[str, JsonObject]
-    step: str | None = None
-    code: str | None = None
-    facts: JsonObject = field(default_factory=dict)
-
-
-class Witness(Protocol):
-    """
-    Is told what happens while it happens. What it is told twice, after a crash, it tells apart itself.
-    """
-
-    def saw(self, work: Work, entry: Entry) -> None:
-        """
-        A step or an undo has come to its end.
-        """
-
-    def repeating(self, work: Work, step: str, why: str) -> None:
-        """
-        The first attempt had no known outcome: there will be others.
-        """
-
-    async def needs_attention(self, work: Work, step: str, why: str) -> None:
-        """
-        There is still none after a long time.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Saga:
-    """
-    A table of steps by a name, with whoever watches its work and is told its end.
-
-    ``ended`` is repeated until it returns, and is told an end again after a crash.
-    A ``journal`` of its own is one that all who carry out a work share, several at once even: it keeps
-    the first record of each name (there are two) and gives everybody that one.
-    """
-
-    name: str
-    steps: tuple[Step, ...]
-    ended: Callable[[Work, Ending], Awaitable[None]]
-    witness: Witness
-    journal: "Callable[[Work], Journal] | None" = None
-
-    def before_pivot(self) -> tuple[Step, ...]:
-        """
-        The steps that time may still end; all where there is no pivot.
-        """
-        return tuple(takewhile(lambda step: not step.is_pivot, self.steps))
-
-    def from_pivot(self) -> tuple[Step, ...]:
-        """
-        The others.
-        """
-        return self.steps[len(self.before_pivot()) :]
-
-
-class Journal(Protocol):
-    """
-    Remembers what was found out, so that it is found the same after a crash.
-    """
-
-    async def once(
-        self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
-    ) -> dict[str, JsonValue]:
-        """
-        What ``do`` came to when that was recorded; it is done now if it was not.
-        """
-
 
 #: Waits for so many seconds, or until somebody wants the work of that id to be tried again at once.
 Pause = Callable[[str, float], Awaitable[None]]
@@ -337,9 +164,7 @@ class Runner:
         try:
             with deadline.within(min(left_s, ATTEMPT_S)):
                 return await effort.deed(work)
-        except (
-            Exception
-        ):  # the outermost handler of a step: a mistake of ours must not lose the work
+        except Exception:  # the outermost handler of a step: no mistake may lose the work
             log.exception("saga.attempt_failed", work=work.id, step=effort.step)
             return Unknown("INTERNAL")
 
