@@ -3,7 +3,7 @@ What may become of an order, made to happen; the stories in ``shopper_stories`` 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -194,7 +194,7 @@ def waiting(*, within_ms: int | None = None, prefer: str | None = None) -> Happe
     return happens
 
 
-def for_long(*calls: str, fault: Fault, then: str) -> Happening:
+def for_long(*calls: str, fault: Fault, then: str, codes: Sequence[str] = ()) -> Happening:
     """
     An order while calls meet a fault until it needs attention, and what it is then.
     """
@@ -203,7 +203,7 @@ def for_long(*calls: str, fault: Fault, then: str) -> Happening:
         # Until its caller has been answered, or what that is told would be a matter of luck.
         _on(shop, calls[0]).fail_next(held := Held())
         with _ill(shop, *calls, fault=fault):
-            placing = await shop.order(LAMP)
+            placing = await shop.order(LAMP, codes=codes)
             held.release()
             held_up = await _goes_on(shop, placing, "NEEDS_ATTENTION")
         ended = await _goes_on(shop, placing, then)

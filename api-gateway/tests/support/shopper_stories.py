@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
+import httpx
 from checkout_app import GUEST
 from fake_backends import lost
 from gateway_app import bearer
@@ -72,6 +73,7 @@ GATEWAYS: Final[Mapping[str, Told]] = {
 
 
 NONSENSE: Final = b"<html>"
+GONE: Final = httpx.ConnectError("nobody listens")
 
 STORIES: Final[Mapping[str, tuple[Story, ...]]] = {
     "An order that cannot be had like this": (
@@ -92,19 +94,34 @@ STORIES: Final[Mapping[str, tuple[Story, ...]]] = {
         Story("another order under the key", twice(LAMP, {"TEST-001": 2}, key="other")),
         Story("a key with a blank in it", order(key="a b")),
     ),
-    "Something of ours is ill": (
+    "Something of ours is ill, and the caller waits for the end": (
         Story("inventory is away for a moment", order_after("reserve", *[503] * 4)),
         Story("the reserve's answer is lost", order_after("reserve", lost(), lost())),
         Story("the commit's answer is lost", order_after("commit", lost(), lost())),
-        Story("inventory is away until the deadline", order_while("reserve")),
-        Story("pricing is", order_while("quote")),
-        Story("both are", order_while("reserve", "quote")),
-        Story(
-            "inventory answers nonsense until the deadline", order_while("reserve", fault=NONSENSE)
-        ),
+        Story("inventory reserves nothing until the deadline", order_while("reserve")),
+        Story("pricing quotes nothing until then", order_while("quote")),
+        Story("both at once", order_while("reserve", "quote")),
+        Story("inventory answers nonsense until then", order_while("reserve", fault=NONSENSE)),
         Story("the quote comes after the deadline", order_held("quote", PAST_DEADLINE_S)),
         Story(
             "the reservation expires before the commit", order_held("commit", PAST_RESERVATION_S)
+        ),
+        Story("more orders at once than this replica carries", too_many, "crowded"),
+        Story("no orders are taken here (`TAKES_ORDERS`)", order(), "closed"),
+    ),
+    "The caller stops waiting": (
+        Story("`Prefer: respond-async`", waiting(prefer="respond-async")),
+        Story("the caller's deadline is shorter than the order takes", waiting(within_ms=SHORT_MS)),
+        Story("the order takes longer than `ORDER_WAIT_SECONDS`", waiting(), "impatient"),
+        Story(
+            "inventory is away altogether, for long",
+            for_long("reserve", "release", fault=GONE, then="FAILED"),
+            "impatient",
+        ),
+        Story(
+            "pricing is",
+            for_long("quote", "release-quote", fault=GONE, then="FAILED"),
+            "impatient",
         ),
         Story(
             "the commit stays without an answer for long",
@@ -112,17 +129,10 @@ STORIES: Final[Mapping[str, tuple[Story, ...]]] = {
             "impatient",
         ),
         Story(
-            "pricing is away, and then the stock cannot be given back for long",
-            for_long("quote", "release", fault=503, then="FAILED"),
+            "a wrong code, and the stock cannot be given back for long",
+            for_long("release", fault=503, then="REJECTED", codes=("TYPO",)),
             "impatient",
         ),
-        Story("more orders at once than this replica carries", too_many, "crowded"),
-        Story("no orders are taken here (`TAKES_ORDERS`)", order(), "closed"),
-    ),
-    "Who does not wait": (
-        Story("`Prefer: respond-async`", waiting(prefer="respond-async")),
-        Story("the caller's deadline is shorter than the order takes", waiting(within_ms=SHORT_MS)),
-        Story("the order takes longer than `ORDER_WAIT_SECONDS`", waiting(), "impatient"),
     ),
     "Reading and cancelling": (
         Story("somebody else's order is read", read_by_another),
