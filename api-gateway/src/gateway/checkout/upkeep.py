@@ -64,7 +64,7 @@ class Upkeep:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """
-        Go on in the background while inside; at the end nothing is left unwritten.
+        Go on in the background while inside; at the end all that was accepted is begun.
         """
         writing = Maintenance({"write-timelines": self.write_timelines}, interval_s=_FLUSH_EVERY_S)
         looking = Maintenance(
