@@ -209,6 +209,7 @@ async def test_a_reservation_that_expires_before_the_commit_fails_the_order(
     await shop.becomes(order_id, "FAILED")
     again = await shop.order({"A-1": 1}, codes=["TEN"], key="k")
     assert again.status_code == 503
+    assert "Retry-After" not in again.headers
     assert again.json()["error"]["details"]["reason"] == "RESERVATION_EXPIRED"
     assert not backends.inventory.stock.sold.get("A-1")
     assert not any(backends.inventory.stock.held.values())

@@ -370,3 +370,21 @@ async def test_more_than_can_be_carried_through_is_refused_before_anything_is_ke
         assert "Retry-After" in other.headers
         assert again.json()["orderId"] == first.json()["orderId"]
         assert len(await shop.rows("orders")) == 1
+
+
+async def test_a_gateway_that_takes_no_orders_says_so(backends: FakeBackends) -> None:
+    """
+    503 before anything is kept; what was ordered before can still be read.
+    """
+    async with running_checkout(backends) as shop:
+        order_id = (await shop.order({"A-1": 1})).json()["orderId"]
+        url = shop.url
+    async with running_checkout(backends, url=url, takes_orders=False) as shop:
+        placed, cancelled = await shop.order({"A-1": 1}), await shop.cancel(order_id)
+        read = await shop.get(order_id)
+        orders = await shop.rows("orders")
+
+    assert [one.status_code for one in (placed, cancelled)] == [503, 503]
+    assert placed.json()["error"]["message"] == "Orders are not taken here now."
+    assert (read.status_code, read.json()["status"]) == (200, "CONFIRMED")
+    assert len(orders) == 1

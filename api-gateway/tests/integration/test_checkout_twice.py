@@ -10,13 +10,14 @@ import pytest
 from checkout_app import RunningCheckout, prepare, running_checkout
 from fake_backends import FakeBackends
 from fresh_database import fresh_database
+from sqlalchemy import Connection
 
 from gateway.checkout import findings, repository
 from gateway.checkout.findings import Finding, Findings
-from gateway.checkout.models import PLACE, Order, Status, Wanted
+from gateway.checkout.models import PLACE, End, Order, Status, Wanted
 from gateway.checkout.sagas import subject_of
 from gateway.upstreams.models import Item
-from servicekit.database import Database
+from servicekit.database import Database, Together
 from servicekit.testing import eventually
 from servicekit.testing.clock import FakeClock
 
@@ -44,14 +45,14 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         wanted=WANTED,
         correlation_id="c",
     )
-    async with database.write() as connection:
-        await repository.add(connection, order)
+    await database.transact_at_once(lambda connection: repository.add(connection, [order]))
     yield database
     await database.aclose()
 
 
 def _findings(database: Database, *, is_new: bool = False) -> Findings:
-    return Findings(database, "an-order", is_new=is_new, now=lambda: NOW)
+    together = Together(database)
+    return Findings(database, together, "an-order", is_new=is_new, now=lambda: NOW)
 
 
 async def _forward() -> Finding:
@@ -107,10 +108,13 @@ async def test_findings_are_kept_while_their_order_is_on_its_way(database: Datab
     await _findings(database).once("the way", _forward)
     late = NOW + timedelta(days=2)
 
-    open_ = await database.transact(lambda connection: findings.forget(connection, late))
-    async with database.write() as connection:
-        await repository.end_placing(connection, "an-order", Status.FAILED, late)
-    ended = await database.transact(lambda connection: findings.forget(connection, late))
+    def forget(connection: Connection) -> int:
+        return findings.forget(connection, late)
+
+    end = End("an-order", late, Status.FAILED)
+    open_ = await database.transact_at_once(forget)
+    await database.transact_at_once(lambda connection: repository.end_placing(connection, [end]))
+    ended = await database.transact_at_once(forget)
 
     assert (open_, ended) == (0, 1)
 

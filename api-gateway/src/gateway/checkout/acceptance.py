@@ -13,20 +13,21 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, TypeVar
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from gateway.checkout import idempotency, repository, timeline
 from gateway.checkout.chronicle import Chronicle
-from gateway.checkout.errors import IdempotencyMismatch
+from gateway.checkout.errors import IdempotencyMismatch, OrdersNotTaken, TooManyOrders
 from gateway.checkout.idempotency import Key, Known
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.models import PLACE, Event, Order, Status
 from gateway.checkout.sagas import subject_of
 from gateway.checkout.timeline import Unwritten
 from gateway.checkout.works import Works
+from gateway.checkout.writes import New, accept_all
 from servicekit.clock import Now
-from servicekit.database import Database
-from servicekit.errors import Overloaded, StorefrontError
+from servicekit.database import Database, Together
+from servicekit.errors import ServiceUnavailable, StorefrontError
 from servicekit.sagas import JsonObject
 
 log = structlog.get_logger()
@@ -54,6 +55,7 @@ class Acceptance:
     def __init__(
         self,
         database: Database,
+        together: Together,
         works: Works,
         *,
         chronicle: Chronicle,
@@ -62,6 +64,7 @@ class Acceptance:
         now: Now,
     ) -> None:
         self._database = database
+        self._together = together
         self._works = works
         self._chronicle = chronicle
         self._metrics = metrics
@@ -73,10 +76,9 @@ class Acceptance:
         """
         Accept ``order``; the id of the one that the key stands for if there is one already.
 
-        Raises IdempotencyMismatch; and before anything is written Overloaded, and ServiceUnavailable
-        where no orders are taken.
+        Raises IdempotencyMismatch; and before anything is written TooManyOrders and OrdersNotTaken.
         """
-        self._works.require_running()
+        self._require_running()
         known = await self._known_if_busy(key)
         return await self._detached(self._place(order, key, known))
 
@@ -84,7 +86,7 @@ class Acceptance:
         """
         Let a confirmed order be cancelled; None where somebody else was faster.
         """
-        self._works.require_running()
+        self._require_running()
         return await self._detached(self._cancel(order))
 
     async def take_up(self, order: Order) -> None:
@@ -101,30 +103,26 @@ class Acceptance:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def _require_running(self) -> None:
+        try:
+            self._works.require_running()
+        except ServiceUnavailable:
+            raise OrdersNotTaken from None
+
     async def _known_if_busy(self, key: Key | None) -> Known | None:
         """
-        What the key stands for, where nothing new can be accepted; raises Overloaded where that is new.
+        What the key stands for, where nothing new can be accepted; raises TooManyOrders where that is new.
         """
         if self._works.running_count + len(self._tasks) < self._terms.max_running:
             return None
         known = await idempotency.find(self._database.glance, key) if key is not None else None
         if known is None:
-            raise Overloaded("the checkout")
+            raise TooManyOrders
         return known
 
     async def _place(self, order: Order, key: Key | None, known: Known | None) -> str | None:
-        async def accept(connection: AsyncConnection) -> Known | None:
-            if key is not None:
-                known = await idempotency.claim(connection, key, order.id, order.created_at)
-                if known is not None:
-                    return known
-            await repository.add(connection, order)
-            accepted = Event("accepted", order.created_at, {})
-            await timeline.write(connection, Unwritten(order.id, 0, [accepted]))
-            return None
-
         if known is None:
-            known = await self._database.transact(accept)
+            known = await self._together.write(accept_all, New(order, key))
         if known is not None:
             if key is None or key.body_digest != known.body_digest:
                 raise IdempotencyMismatch
@@ -135,10 +133,10 @@ class Acceptance:
     async def _cancel(self, order: Order) -> Order | None:
         now = self._now()
 
-        async def cancel(connection: AsyncConnection, before: Unwritten) -> int | None:
-            if not await repository.begin_cancelling(connection, order.id, now):
+        def cancel(connection: Connection, before: Unwritten) -> int | None:
+            if not repository.begin_cancelling(connection, order.id, now):
                 return None
-            return await timeline.write(connection, before, Event("cancelling", now, {}))
+            return timeline.write(connection, before, Event("cancelling", now, {}))
 
         last = await self._chronicle.write(order.id, cancel)
         if last is None:

@@ -8,23 +8,24 @@ what has not been written for a while is written before the end (``flush``), for
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
 import structlog
 from pydantic import JsonValue
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from gateway.checkout import repository, timeline
-from gateway.checkout.endings import Placed, placed_by
+from gateway.checkout.endings import placed_by
 from gateway.checkout.findings import Findings
 from gateway.checkout.metrics import CheckoutMetrics
-from gateway.checkout.models import PLACE, Attention, Event, Order, Status
+from gateway.checkout.models import PLACE, Attention, End, Event, Order, Status
 from gateway.checkout.timeline import Timeline, Unwritten, event_of
 from gateway.checkout.waiting import Calls
+from gateway.checkout.writes import Ended, end_all
 from servicekit.clock import Now
-from servicekit.database import Database, UniqueViolation
+from servicekit.database import Database, Together, UniqueViolation
 from servicekit.sagas import Ending, Entry, Journal, Witness, Work
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ _LOGGED: Final = {
     Status.CANCELLED: "order.cancelled",
 }
 
-Writing = Callable[[AsyncConnection, Unwritten], Awaitable[int | None]]
+Writing = Callable[[Connection, Unwritten], int | None]
 
 
 class Chronicle:
@@ -47,8 +48,11 @@ class Chronicle:
     What the sagas tell their progress and their ends to.
     """
 
-    def __init__(self, database: Database, metrics: CheckoutMetrics, *, now: Now) -> None:
+    def __init__(
+        self, database: Database, together: Together, metrics: CheckoutMetrics, *, now: Now
+    ) -> None:
         self._database = database
+        self._together = together
         self._metrics = metrics
         self._now = now
         self._timeline = Timeline()
@@ -98,7 +102,7 @@ class Chronicle:
         """
         is_new = work.id in self._new
         self._new.discard(work.id)
-        return Findings(self._database, work.id, is_new=is_new, now=self._now)
+        return Findings(self._database, self._together, work.id, is_new=is_new, now=self._now)
 
     def witness_of(self, saga: str) -> Witness:
         """
@@ -110,19 +114,15 @@ class Chronicle:
         """
         The placing of an order has ended: keep what it has become, once.
         """
-        result, now = placed_by(ending), self._now()
+        end = placed_by(ending, work.id, self._now())
+        last = _last_event(end)
 
-        async def end(connection: AsyncConnection, before: Unwritten) -> int | None:
-            if not await repository.end_placing(
-                connection, work.id, result.status, now, sold=result.sold, reason=result.reason
-            ):
-                return None
-            if result.sold is not None:
-                day = repository.day_of(await self._created_at(connection, work.id))
-                await repository.add_sold(connection, work.id, day, result.sold)
-            return await timeline.write(connection, before, _end_of(result, now))
+        async def write() -> int | None:
+            before = self._timeline.unwritten(work.id)
+            whole = replace(before, events=(*before.events, last))
+            return await self._together.write(end_all, Ended(end, whole))
 
-        await self._end(work.id, end, partial(_after_placing, result=result, now=now))
+        await self._end(work.id, write, partial(_after_placing, end=end))
 
     async def cancelled(self, work: Work, ending: Ending) -> None:  # noqa: ARG002  # it ends one way
         """
@@ -130,13 +130,16 @@ class Chronicle:
         """
         now = self._now()
 
-        async def end(connection: AsyncConnection, before: Unwritten) -> int | None:
-            if not await repository.end_cancelling(connection, work.id, now):
+        def end(connection: Connection, before: Unwritten) -> int | None:
+            if not repository.end_cancelling(connection, work.id, now):
                 return None
-            return await timeline.write(connection, before, Event("cancelled", now, {}))
+            return timeline.write(connection, before, Event("cancelled", now, {}))
 
-        status = Status.CANCELLED
-        await self._end(work.id, end, partial(replace, status=status, updated_at=now, ended_at=now))
+        await self._end(
+            work.id,
+            partial(self._attempt, work.id, end),
+            partial(replace, status=Status.CANCELLED, updated_at=now, ended_at=now),
+        )
 
     async def flush(self) -> None:
         """
@@ -146,7 +149,7 @@ class Chronicle:
         if not due:
             return
         try:
-            numbers = await self._database.transact(partial(_write_all, due))
+            numbers = await self._database.transact_at_once(partial(_write_open, due))
         except UniqueViolation:
             # Another replica carries one of them through as well: numbers are looked up next time.
             for what in due:
@@ -189,18 +192,23 @@ class Chronicle:
         name = "needs-attention" if saga == PLACE else "cancelling.needs-attention"
         event = Event(name, attention.since, {"step": step, "why": why})
 
-        async def flag(connection: AsyncConnection, before: Unwritten) -> int | None:
-            if not await repository.flag(connection, work.id, attention, while_in=while_in):
+        def flag(connection: Connection, before: Unwritten) -> int | None:
+            if not repository.flag(connection, work.id, attention, while_in=while_in):
                 return None
-            return await timeline.write(connection, before, event)
+            return timeline.write(connection, before, event)
 
         if await self.write(work.id, flag) is not None:
             self._metrics.became(Status.NEEDS_ATTENTION)
             log.error("order.needs_attention", order_id=work.id, step=step, why=why)
             self.news.tell(work.id, None)
 
-    async def _end(self, order_id: str, end: Writing, ended: Callable[[Order], Order]) -> None:
-        is_first = await self.write(order_id, end) is not None
+    async def _end(
+        self,
+        order_id: str,
+        write: Callable[[], Awaitable[int | None]],
+        ended: Callable[[Order], Order],
+    ) -> None:
+        is_first = await self._again_if_overtaken(order_id, write) is not None
         known = self._orders.get(order_id)
         self.forget(order_id)
         if is_first and known is not None:
@@ -222,24 +230,23 @@ class Chronicle:
         ``writing`` may be called twice: others may write events of the order at the same time. It
         returns the last event's number, or None where there was nothing to do.
         """
-        try:
-            return await self._attempt(order_id, writing)
-        except UniqueViolation:
-            self._timeline.overtaken(order_id)
-            return await self._attempt(order_id, writing)
+        return await self._again_if_overtaken(order_id, partial(self._attempt, order_id, writing))
 
     async def _attempt(self, order_id: str, writing: Writing) -> int | None:
         before = self._timeline.unwritten(order_id)
-        last = await self._database.transact(lambda connection: writing(connection, before))
+        last = await self._database.transact_at_once(lambda connection: writing(connection, before))
         if last is not None:
             self._timeline.written(before, last)
         return last
 
-    async def _created_at(self, connection: AsyncConnection, order_id: str) -> datetime:
-        order = self._orders.get(order_id) or await repository.by_id(connection, order_id)
-        # Its row was changed a moment ago, in this transaction.
-        assert order is not None  # noqa: S101
-        return order.created_at
+    async def _again_if_overtaken(
+        self, order_id: str, write: Callable[[], Awaitable[int | None]]
+    ) -> int | None:
+        try:
+            return await write()
+        except UniqueViolation:
+            self._timeline.overtaken(order_id)
+            return await write()
 
 
 class _Eyes:
@@ -261,30 +268,28 @@ class _Eyes:
         await self._chronicle.flag(work, step, why, saga=self._saga)
 
 
-async def _write_all(due: Sequence[Unwritten], connection: AsyncConnection) -> list[int | None]:
+def _write_open(due: Sequence[Unwritten], connection: Connection) -> list[int | None]:
     """
     The last number of each; None where another replica has brought the order to its end.
     """
-    ended = {*await repository.ended_among(connection, [what.order_id for what in due])}
-    return [
-        None if what.order_id in ended else await timeline.write(connection, what) for what in due
-    ]
+    ended = {*repository.ended_among(connection, [what.order_id for what in due])}
+    return [None if what.order_id in ended else timeline.write(connection, what) for what in due]
 
 
-def _end_of(result: Placed, now: datetime) -> Event:
-    reason = result.reason
+def _last_event(end: End) -> Event:
+    reason = end.reason
     facts = {"code": reason.code, "step": reason.step} if reason is not None else {}
-    return Event(result.status.value.lower(), now, facts)
+    return Event(end.status.value.lower(), end.at, facts)
 
 
-def _after_placing(order: Order, *, result: Placed, now: datetime) -> Order:
+def _after_placing(order: Order, *, end: End) -> Order:
     return replace(
         order,
-        status=result.status,
-        updated_at=now,
-        ended_at=now,
-        answer=result.sold.answer if result.sold is not None else None,
-        reason=result.reason,
+        status=end.status,
+        updated_at=end.at,
+        ended_at=end.at,
+        answer=end.sold.answer if end.sold is not None else None,
+        reason=end.reason,
     )
 
 

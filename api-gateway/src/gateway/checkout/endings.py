@@ -3,13 +3,13 @@ What of an order's end is kept: reckoned from what its steps came to, without a 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
 
 from gateway.checkout.errors import REJECTING
-from gateway.checkout.models import Reason, Sold, Status
+from gateway.checkout.models import End, Reason, Sold, Status
 from gateway.checkout.money import to_minor
 from gateway.checkout.refusals import RESERVATION_EXPIRED
 from gateway.checkout.sagas import QUOTE_PRICE, RESERVE_STOCK
@@ -21,26 +21,15 @@ _OURS: Final = {
 _TOO_LATE: Final = "The order could not be carried through in time."
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """
-    What a new order has become.
-    """
-
-    status: Status
-    sold: Sold | None = None
-    reason: Reason | None = None
-
-
-def placed_by(ending: Ending) -> Placed:
+def placed_by(ending: Ending, order_id: str, at: datetime) -> End:
     """
     What the end of the placing makes of the order.
     """
     if ending.how == "done":
-        return Placed(Status.CONFIRMED, sold=_sold(ending.done))
+        return End(order_id, at, Status.CONFIRMED, sold=_sold(ending.done))
     if ending.how == "refused" and ending.code in REJECTING:
-        return Placed(Status.REJECTED, reason=_rejection(ending))
-    return Placed(Status.FAILED, reason=_failure(ending))
+        return End(order_id, at, Status.REJECTED, reason=_rejection(ending))
+    return End(order_id, at, Status.FAILED, reason=_failure(ending))
 
 
 def _rejection(ending: Ending) -> Reason:

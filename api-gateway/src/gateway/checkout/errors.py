@@ -17,7 +17,10 @@ What orders are refused by, and how.
     │   └── MalformedRequest
     │       └── MalformedKey              400  INVALID_REQUEST       details.header
     └── ServiceUnavailable
-        └── OrderFailed                   503  SERVICE_UNAVAILABLE   details.reason
+        ├── OrdersNotTaken                503  SERVICE_UNAVAILABLE
+        ├── OrderFailed                   503  SERVICE_UNAVAILABLE   details.reason
+        └── Overloaded
+            └── TooManyOrders             503  OVERLOADED
 
 Those of an order that was accepted, and then came to nothing, name it in ``details.orderId``.
 """
@@ -33,6 +36,7 @@ from servicekit.errors import (
     InvalidRequest,
     MalformedRequest,
     NotFound,
+    Overloaded,
     ServiceUnavailable,
     StorefrontError,
 )
@@ -127,6 +131,26 @@ class NothingToRetry(Conflict):
         )
 
 
+class OrdersNotTaken(ServiceUnavailable):
+    """
+    This replica takes no orders, at all or while it starts and stops.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("orders")
+        self.message = "Orders are not taken here now."
+
+
+class TooManyOrders(Overloaded):
+    """
+    As many orders as this replica carries through at once are on their way.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the checkout")
+        self.message = "More orders are on their way than can be carried through. Try again in 1 s."
+
+
 class OrderFailed(ServiceUnavailable):
     """
     Something of ours did not work. Nothing is taken, and what had been held is given back.
@@ -135,7 +159,7 @@ class OrderFailed(ServiceUnavailable):
     def __init__(self, order_id: str, reason: Reason) -> None:
         super().__init__("the checkout")
         self.message = f"{reason.message} Nothing was taken: place the order again, with a new key."
-        self.details |= {"orderId": order_id, "reason": reason.code, "step": reason.step}
+        self.details = {"orderId": order_id, "reason": reason.code, "step": reason.step}
 
 
 #: By the code of an order's reason: what its shopper is told.

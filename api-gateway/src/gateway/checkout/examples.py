@@ -14,8 +14,10 @@ from gateway.checkout.errors import (
     NothingToRetry,
     NotSold,
     OrderFailed,
+    OrdersNotTaken,
     OutOfStock,
     RefusedTerms,
+    TooManyOrders,
 )
 from gateway.checkout.models import Order, Reason, Status, Wanted
 from gateway.checkout.stream import MEDIA_TYPE
@@ -144,7 +146,8 @@ _REFUSALS: Final = (
             "CIRCUIT_OPEN", "The order could not be carried through in time.", {}, "reserve-stock"
         ),
     ),
-    Overloaded("the checkout"),
+    TooManyOrders(),
+    OrdersNotTaken(),
 )
 _MISSING: Final = NotFound("order", ORDER_ID)
 _WHERE: Final[OpenApi] = {

@@ -6,28 +6,43 @@ stands here: the first to find something out decides for all of them. So the eng
 its own for orders that go well, and an order costs one small row in between its two transactions.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import bindparam, delete, exists, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
 
 from gateway.checkout.adding import adding_new
 from gateway.tables import OPEN, order_findings, orders
 from servicekit.clock import Now
-from servicekit.database import Database
+from servicekit.database import Database, Together
 
 #: How many are forgotten in one transaction.
 BATCH: Final = 500
 
-_ADD: Final = adding_new(order_findings)
+_ADD: Final = adding_new(
+    order_findings, returning=[order_findings.c.order_id, order_findings.c.name]
+)
 _FIND: Final = select(order_findings.c.finding).where(
     order_findings.c.order_id == bindparam("of"), order_findings.c.name == bindparam("called")
 )
+_WHOLE: Final = tuple_(order_findings.c.order_id, order_findings.c.name)
 
 Finding = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    Something that was found out about an order just now.
+    """
+
+    order_id: str
+    name: str
+    finding: Finding
+    at: datetime
 
 
 class Findings:
@@ -35,8 +50,11 @@ class Findings:
     The findings of one order: the journal of its sagas. ``is_new``: nothing was found out yet.
     """
 
-    def __init__(self, database: Database, order_id: str, *, is_new: bool, now: Now) -> None:
+    def __init__(
+        self, database: Database, together: Together, order_id: str, *, is_new: bool, now: Now
+    ) -> None:
         self._database = database
+        self._together = together
         self._order_id = order_id
         self._is_new = is_new
         self._now = now
@@ -47,20 +65,8 @@ class Findings:
         """
         if not self._is_new and (known := await self._known(name)) is not None:
             return known
-        found = await do()
-        if await self._database.transact(lambda connection: self._keep(connection, name, found)):
-            return found
-        known = await self._known(name)
-        # It was in the way a moment ago, and is dropped only long after the order's end.
-        assert known is not None  # noqa: S101
-        return known
-
-    async def _keep(self, connection: AsyncConnection, name: str, found: Finding) -> bool:
-        kept = await connection.execute(
-            _ADD[connection.dialect.name],
-            {"order_id": self._order_id, "name": name, "finding": found, "at": self._now()},
-        )
-        return kept.rowcount == 1
+        found = Found(self._order_id, name, await do(), self._now())
+        return await self._together.write(keep_all, found)
 
     async def _known(self, name: str) -> Finding | None:
         values = {"of": self._order_id, "called": name}
@@ -69,15 +75,33 @@ class Findings:
         return finding
 
 
-async def forget(connection: AsyncConnection, before: datetime) -> int:
+def keep_all(connection: Connection, rows: Sequence[Found]) -> Sequence[Finding]:
+    """
+    Keep what was found out; what had been found out first, for each.
+    """
+    dialect = connection.dialect.name
+    first = {(row.order_id, row.name): row for row in reversed(rows)}
+    # In one order, or two who keep several could wait for each other.
+    told = [
+        {"order_id": row.order_id, "name": row.name, "finding": row.finding, "at": row.at}
+        for _, row in sorted(first.items())
+    ]
+    added = {(row.order_id, row.name) for row in connection.execute(_ADD[dialect], told)}
+    known = {key: row.finding for key, row in first.items() if key in added}
+    if others := first.keys() - added:
+        kept = connection.execute(select(order_findings).where(_WHOLE.in_(others)))
+        known |= {(row.order_id, row.name): row.finding for row in kept}
+    return [known[row.order_id, row.name] for row in rows]
+
+
+def forget(connection: Connection, before: datetime) -> int:
     """
     Drop what is older, but that of orders that are still on their way; how many it were.
     """
-    whole = tuple_(order_findings.c.order_id, order_findings.c.name)
     is_open = exists().where(orders.c.id == order_findings.c.order_id, orders.c.status.in_(OPEN))
     some = (
         select(order_findings.c.order_id, order_findings.c.name)
         .where(order_findings.c.at < before, ~is_open)
         .limit(BATCH)
     )
-    return (await connection.execute(delete(order_findings).where(whole.in_(some)))).rowcount
+    return connection.execute(delete(order_findings).where(_WHOLE.in_(some))).rowcount

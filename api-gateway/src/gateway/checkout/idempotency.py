@@ -7,12 +7,12 @@ requests are kept as digests: what a shopper wrote there is nobody's business.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, delete, exists, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
 
 from gateway.checkout.adding import adding_new
 from gateway.tables import OPEN, idempotency_keys, orders
@@ -25,7 +25,8 @@ SAFE_LENGTH: Final = 16
 BATCH: Final = 500
 _VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
-_ADD: Final = adding_new(idempotency_keys)
+_ADD: Final = adding_new(idempotency_keys, returning=[idempotency_keys.c.order_id])
+_WHOLE: Final = tuple_(idempotency_keys.c.caller, idempotency_keys.c.key_digest)
 _FIND: Final = select(idempotency_keys).where(
     idempotency_keys.c.caller == bindparam("whose"),
     idempotency_keys.c.key_digest == bindparam("digest"),
@@ -81,25 +82,35 @@ def owner_of(principal: Principal) -> str | None:
     return principal.user_id
 
 
-async def claim(
-    connection: AsyncConnection, key: Key, order_id: str, now: datetime
-) -> Known | None:
+def claim_all(
+    connection: Connection, claims: Sequence[tuple[Key, str, datetime]]
+) -> dict[str, Known]:
     """
-    Let the key stand for a new order; what it stands for if it does already.
+    Let keys stand for new orders, each given with its id and its time. By those ids, what the keys
+    stand for that stood for an order already, or stand for one that comes before it here.
 
-    Whoever claims it at the same time waits for the end of this transaction.
+    Whoever claims one of them at the same time waits for the end of this transaction.
     """
-    claimed = await connection.execute(
-        _ADD[connection.dialect.name],
+    # In one order, or two who claim several could wait for each other.
+    first = {(key.caller, key.key_digest): (key, id_, at) for key, id_, at in reversed(claims)}
+    rows = [
         {
             "caller": key.caller,
             "key_digest": key.key_digest,
             "body_digest": key.body_digest,
             "order_id": order_id,
-            "created_at": now,
-        },
-    )
-    return None if claimed.rowcount == 1 else await find(connection, key)
+            "created_at": at,
+        }
+        for _, (key, order_id, at) in sorted(first.items())
+    ]
+    claimed = {*connection.scalars(_ADD[connection.dialect.name], rows)}
+    lost = [(key, id_) for key, id_, _ in claims if id_ not in claimed]
+    if not lost:
+        return {}
+    names = {(key.caller, key.key_digest) for key, _ in lost}
+    held = connection.execute(select(idempotency_keys).where(_WHOLE.in_(names)))
+    known = {(row.caller, row.key_digest): Known(row.body_digest, row.order_id) for row in held}
+    return {order_id: known[key.caller, key.key_digest] for key, order_id in lost}
 
 
 async def find(reading: Reading, key: Key) -> Known | None:
@@ -111,15 +122,14 @@ async def find(reading: Reading, key: Key) -> Known | None:
     return Known(rows[0].body_digest, rows[0].order_id) if rows else None
 
 
-async def forget(connection: AsyncConnection, before: datetime) -> int:
+def forget(connection: Connection, before: datetime) -> int:
     """
     Drop keys that are older, but those of orders that are still on their way; how many it were.
     """
-    whole = tuple_(idempotency_keys.c.caller, idempotency_keys.c.key_digest)
     is_open = exists().where(orders.c.id == idempotency_keys.c.order_id, orders.c.status.in_(OPEN))
     some = (
         select(idempotency_keys.c.caller, idempotency_keys.c.key_digest)
         .where(idempotency_keys.c.created_at < before, ~is_open)
         .limit(BATCH)
     )
-    return (await connection.execute(delete(idempotency_keys).where(whole.in_(some)))).rowcount
+    return connection.execute(delete(idempotency_keys).where(_WHOLE.in_(some))).rowcount

@@ -153,6 +153,19 @@ class Sold:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """
+    What a new order has become, and when: sold, or nothing for a reason.
+    """
+
+    order_id: str
+    at: datetime
+    status: Status
+    sold: Sold | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """
     Some orders of a list, and how many there are in all.

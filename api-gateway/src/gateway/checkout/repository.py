@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.checkout.models import Attention, Order, Page, Reason, Sold, Status, Wanted
+from gateway.checkout.models import Attention, End, Order, Page, Reason, Sold, Status, Wanted
 from gateway.tables import OPEN, order_discounts, order_lines, orders
 from gateway.upstreams.models import Item
 from servicekit.database import Reading
@@ -19,10 +30,9 @@ _ADD: Final = insert(orders)
 _ADD_LINES: Final = insert(order_lines)
 _ADD_DISCOUNTS: Final = insert(order_discounts)
 _BY_ID: Final = select(orders).where(orders.c.id == bindparam("order_id"))
-#: A replay of the placing's end, after a crash, finds it ended: also when it was cancelled since.
 _END_PLACING: Final = (
     update(orders)
-    .where(orders.c.id == bindparam("order_id"), orders.c.ended_at.is_(None))
+    .where(orders.c.id == bindparam("order_id"))
     .values({
         name: bindparam(name)
         for name in (
@@ -45,25 +55,11 @@ class Filters:
     before: datetime | None = None
 
 
-async def add(connection: AsyncConnection, order: Order) -> None:
+def add(connection: Connection, new: Sequence[Order]) -> None:
     """
-    A new order.
+    New orders.
     """
-    await connection.execute(
-        _ADD,
-        {
-            "id": order.id,
-            "owner": order.owner,
-            "status": order.status.value,
-            "created_at": order.created_at,
-            "updated_at": order.updated_at,
-            "day": day_of(order.created_at),
-            "items": [[one.product_id, one.quantity] for one in order.wanted.items],
-            "discount_codes": list(order.wanted.codes),
-            "wanted_currency": order.wanted.currency,
-            "correlation_id": order.correlation_id,
-        },
-    )
+    connection.execute(_ADD, [_values(order) for order in new])
 
 
 async def by_id(reading: Reading, order_id: str) -> Order | None:
@@ -92,73 +88,66 @@ async def page(connection: AsyncConnection, wanted: Filters, *, number: int, siz
     return Page([_order(row) for row in rows], total or 0)
 
 
-async def end_placing(
-    connection: AsyncConnection,
-    order_id: str,
-    status: Status,
-    now: datetime,
-    *,
-    sold: Sold | None = None,
-    reason: Reason | None = None,
-) -> bool:
+def not_ended(connection: Connection, order_ids: Sequence[str]) -> dict[str, str]:
     """
-    The order is what it has become, with what was sold; False where it was before.
+    Those of these orders whose placing has not ended, which nobody else ends meanwhile; with their days.
+
+    A replay of an end, after a crash, finds it ended: also when the order was cancelled since.
     """
-    ended = await connection.execute(
-        _END_PLACING,
-        {
-            "order_id": order_id,
-            "status": status.value,
-            "updated_at": now,
-            "ended_at": now,
-            "currency": sold and sold.currency,
-            "subtotal": sold and sold.subtotal,
-            "total": sold and sold.total,
-            "answer": sold and sold.answer,
-            "reason_code": reason and reason.code,
-            "reason": reason and {"message": reason.message, "details": dict(reason.details)},
-            "failed_step": reason and reason.step,
-        },
+    statement = (
+        select(orders.c.id, orders.c.day)
+        .where(orders.c.id.in_(order_ids), orders.c.ended_at.is_(None))
+        # In one order, or two who end several could wait for each other.
+        .order_by(orders.c.id)
+        .with_for_update()
     )
-    return ended.rowcount == 1
+    return {row.id: row.day for row in connection.execute(statement)}
 
 
-async def add_sold(connection: AsyncConnection, order_id: str, day: str, sold: Sold) -> None:
+def end_placing(connection: Connection, ends: Sequence[End]) -> None:
     """
-    What was sold by an order, for reports.
+    These orders are what they have become.
     """
-    same = {"order_id": order_id, "day": day, "currency": sold.currency}
-    await connection.execute(_ADD_LINES, [{**line, **same} for line in sold.lines])
-    if sold.discounts:
-        await connection.execute(_ADD_DISCOUNTS, [{**one, **same} for one in sold.discounts])
+    connection.execute(_END_PLACING, [_end_values(end) for end in ends])
 
 
-async def begin_cancelling(connection: AsyncConnection, order_id: str, now: datetime) -> bool:
+def add_sold(connection: Connection, sales: Sequence[tuple[str, str, Sold]]) -> None:
+    """
+    What was sold by orders, by their ids and days, for reports.
+    """
+    lines, discounts = [], []
+    for order_id, day, sold in sales:
+        same = {"order_id": order_id, "day": day, "currency": sold.currency}
+        lines += [{**line, **same} for line in sold.lines]
+        discounts += [{**one, **same} for one in sold.discounts]
+    if lines:
+        connection.execute(_ADD_LINES, lines)
+    if discounts:
+        connection.execute(_ADD_DISCOUNTS, discounts)
+
+
+def begin_cancelling(connection: Connection, order_id: str, now: datetime) -> bool:
     """
     A confirmed order is about to be cancelled; False where it is none, or was before.
     """
-    return await _move(
-        connection, order_id, {Status.CONFIRMED}, status=Status.CANCELLING, updated_at=now
-    )
+    return _move(connection, order_id, {Status.CONFIRMED}, status=Status.CANCELLING, updated_at=now)
 
 
-async def end_cancelling(connection: AsyncConnection, order_id: str, now: datetime) -> bool:
+def end_cancelling(connection: Connection, order_id: str, now: datetime) -> bool:
     """
     The order is cancelled; False where it was before.
     """
     before = {Status.CANCELLING, Status.NEEDS_ATTENTION}
-    return await _move(
+    return _move(
         connection, order_id, before, status=Status.CANCELLED, updated_at=now, ended_at=now
     )
 
 
-async def flag(
-    connection: AsyncConnection, order_id: str, attention: Attention, *, while_in: Status
-) -> bool:
+def flag(connection: Connection, order_id: str, attention: Attention, *, while_in: Status) -> bool:
     """
     The order needs attention; False where it is not ``while_in`` any more.
     """
-    return await _move(
+    return _move(
         connection,
         order_id,
         {while_in},
@@ -169,11 +158,11 @@ async def flag(
     )
 
 
-async def ask_retry(connection: AsyncConnection, order_id: str, now: datetime) -> bool:
+def ask_retry(connection: Connection, order_id: str, now: datetime) -> bool:
     """
     Whoever carries the order through shall try again; False where it needs no attention.
     """
-    return await _move(connection, order_id, {Status.NEEDS_ATTENTION}, retry_asked_at=now)
+    return _move(connection, order_id, {Status.NEEDS_ATTENTION}, retry_asked_at=now)
 
 
 async def retries_asked(connection: AsyncConnection, since: datetime) -> dict[str, datetime]:
@@ -209,12 +198,12 @@ async def open_since(
     return [_order(row) for row in (await connection.execute(statement)).all()]
 
 
-async def ended_among(connection: AsyncConnection, order_ids: Collection[str]) -> Sequence[str]:
+def ended_among(connection: Connection, order_ids: Collection[str]) -> Sequence[str]:
     """
     Which of these orders have ended; no other ends before this transaction does.
     """
     statement = select(orders.c.id, orders.c.status).where(orders.c.id.in_(order_ids))
-    rows = await connection.execute(statement.with_for_update(read=True))
+    rows = connection.execute(statement.with_for_update(read=True))
     return [row.id for row in rows if row.status not in OPEN]
 
 
@@ -225,12 +214,44 @@ def day_of(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
-async def _move(
-    connection: AsyncConnection, order_id: str, before: Collection[Status], **values: object
+def _move(
+    connection: Connection, order_id: str, before: Collection[Status], **values: object
 ) -> bool:
     told = [status.value for status in before]
     statement = update(orders).where(orders.c.id == order_id, orders.c.status.in_(told))
-    return (await connection.execute(statement.values(**values))).rowcount == 1
+    return connection.execute(statement.values(**values)).rowcount == 1
+
+
+def _values(order: Order) -> dict[str, object]:
+    return {
+        "id": order.id,
+        "owner": order.owner,
+        "status": order.status.value,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+        "day": day_of(order.created_at),
+        "items": [[one.product_id, one.quantity] for one in order.wanted.items],
+        "discount_codes": list(order.wanted.codes),
+        "wanted_currency": order.wanted.currency,
+        "correlation_id": order.correlation_id,
+    }
+
+
+def _end_values(end: End) -> dict[str, object]:
+    sold, reason = end.sold, end.reason
+    return {
+        "order_id": end.order_id,
+        "status": end.status.value,
+        "updated_at": end.at,
+        "ended_at": end.at,
+        "currency": sold and sold.currency,
+        "subtotal": sold and sold.subtotal,
+        "total": sold and sold.total,
+        "answer": sold and sold.answer,
+        "reason_code": reason and reason.code,
+        "reason": reason and {"message": reason.message, "details": dict(reason.details)},
+        "failed_step": reason and reason.step,
+    }
 
 
 def _where(wanted: Filters) -> ColumnElement[bool]:

@@ -188,6 +188,9 @@ def _placed(told: Told, location: str, *, is_async: bool) -> Response:
     if order.reason is not None:
         refusal = refusal_of(order.id, order.status, order.reason)
         refusal.headers |= replayed
+        if told.is_replayed:
+            # The same key is answered alike for good: another helps, and no waiting.
+            refusal.headers.pop("Retry-After", None)
         raise refusal
     response = _on_its_way(order, location)
     response.headers.update(replayed)

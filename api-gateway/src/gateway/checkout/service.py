@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from gateway.checkout import repository, timeline
 from gateway.checkout.acceptance import Acceptance
@@ -81,8 +81,7 @@ class Checkout:
         """
         Place an order, or find the one that was placed with the key, and wait for its end so long.
 
-        Raises IdempotencyMismatch; and before anything is written Overloaded, and ServiceUnavailable
-        where no orders are taken.
+        Raises IdempotencyMismatch; and before anything is written TooManyOrders and OrdersNotTaken.
         """
         began, now = time.perf_counter(), self._now()
         order = Order(
@@ -132,10 +131,10 @@ class Checkout:
         order = await self._visible(principal, order_id)
         now = self._now()
 
-        async def ask(connection: AsyncConnection, before: Unwritten) -> int | None:
-            if not await repository.ask_retry(connection, order_id, now):
+        def ask(connection: Connection, before: Unwritten) -> int | None:
+            if not repository.ask_retry(connection, order_id, now):
                 return None
-            return await timeline.write(connection, before, Event("retry-asked", now, {}))
+            return timeline.write(connection, before, Event("retry-asked", now, {}))
 
         if await self._chronicle.write(order_id, ask) is None:
             raise NothingToRetry(order)

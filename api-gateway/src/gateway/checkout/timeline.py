@@ -7,12 +7,11 @@ takes an order over asks the database, and so does whoever finds that another wa
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.checkout.adding import adding_new
 from gateway.checkout.models import Event
@@ -137,28 +136,40 @@ class Timeline:
         self._running.pop(order_id, None)
 
 
-async def write(connection: AsyncConnection, what: Unwritten, *extra: Event) -> int:
+def write(connection: Connection, what: Unwritten, *extra: Event) -> int:
     """
     Keep events, but those whose names are kept; returns the last number.
 
     Raises UniqueViolation where somebody else has taken a number: begin again without ``last``.
     """
-    last = what.last
-    if last is None:
-        last = await connection.scalar(_LAST, {"order_id": what.order_id}) or 0
-    rows = [
-        {
-            "order_id": what.order_id,
-            "seq": seq,
-            "name": event.name,
-            "at": event.at,
-            "facts": dict(event.facts),
-        }
-        for seq, event in enumerate((*what.events, *extra), start=last + 1)
-    ]
+    (last,) = write_all(connection, [replace(what, events=(*what.events, *extra))])
+    return last
+
+
+def write_all(connection: Connection, orders: Sequence[Unwritten]) -> list[int]:
+    """
+    The same for many orders.
+    """
+    rows: list[dict[str, object]] = []
+    numbers: list[int] = []
+    for what in orders:
+        last = what.last
+        if last is None:
+            last = connection.scalar(_LAST, {"order_id": what.order_id}) or 0
+        rows += [
+            {
+                "order_id": what.order_id,
+                "seq": seq,
+                "name": event.name,
+                "at": event.at,
+                "facts": dict(event.facts),
+            }
+            for seq, event in enumerate(what.events, start=last + 1)
+        ]
+        numbers.append(last + len(what.events))
     if rows:
-        await connection.execute(_ADD[connection.dialect.name], rows)
-    return last + len(rows)
+        connection.execute(_ADD[connection.dialect.name], rows)
+    return numbers
 
 
 async def read(reading: Reading, order_id: str, *, after: int = 0) -> list[Event]:

@@ -5,13 +5,13 @@ administrator wants to be tried, write the timeline of what takes long, and forg
 Each replica does all of it; all of it is safe to do at the same moment elsewhere.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from gateway.checkout import findings, idempotency, repository
 from gateway.checkout.acceptance import Acceptance, Terms
@@ -155,16 +155,18 @@ class Upkeep:
         """
         here = self._chronicle.here()
         if here:
-            async with self._database.write() as connection:
-                for order_id in await repository.ended_among(connection, here):
-                    self._chronicle.forget(order_id)
+            ended = await self._database.transact_at_once(
+                lambda connection: repository.ended_among(connection, here)
+            )
+            for order_id in ended:
+                self._chronicle.forget(order_id)
 
-    async def _forget(
-        self, forget: Callable[[AsyncConnection, datetime], Awaitable[int]], batch: int
-    ) -> int:
+    async def _forget(self, forget: Callable[[Connection, datetime], int], batch: int) -> int:
         before, forgotten = self._now() - self._terms.keep_keys, 0
         while True:
-            some = await self._database.transact(lambda connection: forget(connection, before))
+            some = await self._database.transact_at_once(
+                lambda connection: forget(connection, before)
+            )
             forgotten += some
             if some < batch:
                 return forgotten

@@ -16,7 +16,7 @@ from gateway.checkout.works import Works
 from gateway.upstreams.quotes import Quotes
 from gateway.upstreams.stock import Stock
 from servicekit.clock import Now, utc_now
-from servicekit.database import Database
+from servicekit.database import Database, Together
 from servicekit.sagas import Saga
 from servicekit.telemetry import Telemetry
 
@@ -51,10 +51,11 @@ def build_checkout(
     The parts, put together; nothing runs yet.
     """
     metrics = CheckoutMetrics(telemetry)
-    chronicle = Chronicle(database, metrics, now=now)
+    together = Together(database)
+    chronicle = Chronicle(database, together, metrics, now=now)
     engine = engine_for(checkout_sagas(stock, quotes, chronicle))
     acceptance = Acceptance(
-        database, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
+        database, together, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
     )
     checkout = Checkout(database, engine, acceptance, chronicle=chronicle, metrics=metrics, now=now)
     upkeep = Upkeep(
