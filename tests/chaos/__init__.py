@@ -12,6 +12,7 @@ Breaks the shop on purpose and then goes through its books: ``python -m tests.ch
 ``statement``           what stands in all databases
 ``books``               what must be true of that, and of what shoppers were told
 ``kill_points``         who is killed when
+``weather``             what else is wrong meanwhile
 ``rounds``              kill, start again, settle, check; many times in one world
 ``replicas``            three gateways: one killed for good, one frozen, the database restarted
 ``one_key``, ``rush``   a hundred requests with one key; ten thousand orders for a thousand units

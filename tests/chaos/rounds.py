@@ -22,20 +22,15 @@ from servicekit.errors import ServiceUnavailable
 from servicekit.testing import eventually
 from tests.chaos.books import Discrepancy, discrepancies
 from tests.chaos.construction import GATEWAY, POSTGRESQL
-from tests.chaos.fault_proxy import NO_FAULTS, Faults, Moment, Passage, nobody
+from tests.chaos.fault_proxy import Moment, Passage, nobody
 from tests.chaos.kill_points import ACCEPT, VICTIMS, KillPoint, KillPoints, Kind, Trap
 from tests.chaos.load import Crowd, crowd_at, stock_up
 from tests.chaos.shopping import Told
 from tests.chaos.statement import Statement, is_settled, read_statement
 from tests.chaos.tally import Tally
+from tests.chaos.weather import Weather
 from tests.chaos.world import World
 
-#: One answer in twenty is lost; one request in fifty arrives after its caller has given it up.
-BAD_NETWORK: Final = Faults(lost_answers=0.05, late_requests=0.02, late_s=1.0, silent=0.2)
-#: Until it is over nothing arrives but late: orders run out of time, are undone, and then it comes.
-HELD: Final = Faults(late_requests=1.0, late_s=5.0, silent=0.2)
-_HELD_EVERY: Final = 8
-_HELD_FOR_S: Final = 3.5
 SETTLED_WITHIN_S: Final = 30.0
 _AUDIT_EVERY: Final = 25
 _DOWN_AT_MOST_S: Final = 0.8
@@ -78,6 +73,7 @@ class Rounds:
         victims = VICTIMS if world.databases.server is None else (*VICTIMS, POSTGRESQL)
         self._points = KillPoints(kinds, seed=f"{world.plan.seed}:points", at_random=victims)
         self._random = random.Random(f"{world.plan.seed}:rounds")
+        self._weather = Weather(world)
         self.told: list[Told] = []
         self._traps: list[Trap] = []
         self._killed: list[KillPoint] = []
@@ -109,7 +105,7 @@ class Rounds:
         self._traps = [Trap(point, self._kill)]
         self._world.tell(self._passed)
         wishes = self._crowd.wishes(self._size.orders, come_back=self._random.choice(_COME_BACK))
-        async with self._weather(), self._reviving():
+        async with self._weather.of_a_round(), self._reviving():
             at_random = asyncio.create_task(self._traps[0].began())
             told = await self._crowd.shop(wishes, at_once=self._size.at_once, on_told=self._heard)
             await at_random
@@ -126,7 +122,6 @@ class Rounds:
         for trap in self._traps:
             trap.disarm()
         self._world.tell(nobody)
-        self._world.set_faults(NO_FAULTS)
 
     async def _found(self) -> list[Discrepancy]:
         await self._count_recovered()
@@ -162,27 +157,6 @@ class Rounds:
         if self._world.kill(victim):
             self._tally.kills[str(point)] += 1
             self._killed.append(point)
-
-    @asynccontextmanager
-    async def _weather(self) -> AsyncIterator[None]:
-        """
-        A bad network; now and then one that at first holds everything back on its way to one service.
-        """
-        self._world.set_faults(BAD_NETWORK)
-        holding = asyncio.create_task(self._hold())
-        try:
-            yield
-        finally:
-            await holding
-
-    async def _hold(self) -> None:
-        if self._rounds % _HELD_EVERY == 0:
-            # Inventory and pricing in turn.
-            proxies = [*self._world.proxies.values()]
-            held = proxies[(self._rounds // _HELD_EVERY - 1) % len(proxies)]
-            held.faults = HELD
-            await asyncio.sleep(_HELD_FOR_S)
-            held.faults = BAD_NETWORK
 
     @asynccontextmanager
     async def _reviving(self) -> AsyncIterator[None]:
@@ -233,5 +207,5 @@ async def rounds_in(
         yield rounds
         tally.found += await world.audit()
     tally.read(await read_statement(world.databases), rounds.told)
-    for proxy in world.proxies.values():
-        tally.faults.update(proxy.happened)
+    for happened in (world.happened, *(proxy.happened for proxy in world.proxies.values())):
+        tally.faults.update(happened)

@@ -5,6 +5,7 @@ Everything lies in one folder, the logs as well.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -33,7 +34,8 @@ from tools.demo.services import SERVICES, secret_names
 
 class World:
     """
-    A shop. ``proxies`` stand before inventory and pricing, by the services' names.
+    A shop. ``proxies`` stand before inventory and pricing, by the services' names; ``happened`` counts
+    what was done to it besides.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class World:
         self.databases = databases
         self.servers = servers
         self.proxies = proxies
+        self.happened: Counter[str] = Counter()
         self._secrets = secrets
 
     @property
