@@ -181,6 +181,43 @@ async def _a_hundred_at_once(shop: RunningCheckout, backends: FakeBackends) -> N
     assert len(await shop.rows("orders")) == 1
 
 
+async def test_orders_that_come_at_once_do_not_mix(
+    shop: RunningCheckout, backends: FakeBackends
+) -> None:
+    """
+    What is written together stays apart: each key has its order, and another body its refusal.
+    """
+    await _many_keys_at_once(shop, backends)
+
+
+@pytest.mark.postgres
+async def test_orders_that_come_at_once_do_not_mix_on_postgresql(
+    backends: FakeBackends, postgres_url: str
+) -> None:
+    """
+    There as well.
+    """
+    await asyncio.to_thread(prepare, postgres_url)
+    async with running_checkout(backends, url=postgres_url) as shop:
+        await _many_keys_at_once(shop, backends)
+
+
+async def _many_keys_at_once(shop: RunningCheckout, backends: FakeBackends) -> None:
+    wanted = [(f"key-{number % 20}", 1 + number // 40) for number in range(60)]
+
+    answers = await asyncio.gather(
+        *(shop.order({"A-1": quantity}, key=key) for key, quantity in wanted)
+    )
+
+    told = [(one.status_code, quantity) for one, (_, quantity) in zip(answers, wanted, strict=True)]
+    ids = [one.json()["orderId"] for one in answers[:40]]
+    assert told == [(201, 1)] * 40 + [(422, 2)] * 20
+    assert ids[:20] == ids[20:]
+    assert len({*ids}) == 20
+    assert backends.inventory.stock.sold == {"A-1": 20}
+    assert len(await shop.rows("order_lines")) == len(await shop.rows("idempotency_keys")) == 20
+
+
 async def test_who_joins_an_order_waits_for_its_end(
     shop: RunningCheckout, backends: FakeBackends
 ) -> None:
