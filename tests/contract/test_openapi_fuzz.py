@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import running_identity
 from real_backends import real_backends
 
 from servicekit.testing.programs import run_program
@@ -135,6 +136,17 @@ GATEWAY = Described(
     rules_beyond_schema={
         "POST /api/v1/auth/token": "a password or a token can be well-formed and not be good",
         "POST /api/v1/auth/revoke": "a field without a value counts as absent, as OAuth has it",
+        "POST /api/v1/orders": "a product is named once; a product or a code can be unknown",
+        "GET /api/v1/orders": "whose orders, only an administrator may ask",
+        **dict.fromkeys(
+            (
+                "GET /api/v1/reports/orders",
+                "GET /api/v1/reports/top-products",
+                "GET /api/v1/reports/discounts",
+                "GET /api/v1/reports/troubles",
+            ),
+            "a span ends after it begins, and is ten years long at most",
+        ),
     },
     mistaken={
         (f"{method} /api/v1/{path}", check): GUESTS
@@ -143,6 +155,8 @@ GATEWAY = Described(
             ("GET", "products/{product_id}"),
             ("POST", "products/bulk-check"),
             ("GET", "categories"),
+            ("GET", "orders/{order_id}"),
+            ("GET", "orders/{order_id}/events"),
         )
         for check in ("ignored_auth", "missing_required_header")
     }
@@ -190,10 +204,14 @@ async def test_the_gateway_does_what_it_describes(tmp_path: Path) -> None:
     """
     The same, with the real services behind it.
     """
-    program = [sys.executable, "-m", "gateway", "serve"]
+    program = [sys.executable, "-m", "gateway"]
+    own = {"SERVICE_CLIENT_SECRET": running_identity.GATEWAY[1]}
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db"}
+    done = await asyncio.to_thread(run_program, [*program, "migrate"], database, tmp_path)
+    assert done.returncode == 0, done.stderr
     async with (
         real_backends(tmp_path) as backends,
-        serve_process(program, backends.environment) as served,
+        serve_process([*program, "serve"], {**backends.environment, **database, **own}) as served,
     ):
         token = await backends.token("admin")
         code, report = await asyncio.to_thread(_examined, GATEWAY, served.url, token, tmp_path)

@@ -104,7 +104,7 @@ class Settings(ServiceClientSettings, DurableSettings):
             description="How long a caller waits for its order before it is told where to ask "
             "(202), unless it asks for less; s",
         ),
-    ] = 8.0
+    ] = 10.0
     order_deadline_seconds: Annotated[
         float,
         Field(
@@ -112,7 +112,7 @@ class Settings(ServiceClientSettings, DurableSettings):
             le=3_600,
             description="When an order whose stock is not committed yet is given up and undone; s",
         ),
-    ] = 10.0
+    ] = 8.0
     idempotency_keep_hours: Annotated[
         float, Field(ge=24, le=8_760, description="How long an Idempotency-Key is remembered; h")
     ] = 24.0

@@ -56,16 +56,22 @@ class RealBackends:
 @asynccontextmanager
 async def real_backends(folder: Path) -> AsyncIterator[RealBackends]:
     """
-    All three, with their databases in ``folder``.
+    All three, with their databases in ``folder``; the others believe whom identity signs for.
     """
     urls = {name: f"sqlite:///{folder}/{name}.db" for name in ("identity", "inventory", "pricing")}
     await asyncio.to_thread(running_identity.prepare, urls["identity"])
     await asyncio.to_thread(inventory_app.prepare_demo, urls["inventory"])
     await asyncio.to_thread(pricing_app.prepare, urls["pricing"])
-    people = identity.main.create_app(
-        running_identity.settings_for(urls["identity"]), hash_cost=running_identity.CHEAP
-    )
-    goods = inventory.main.create_app(inventory_app.settings_for(urls["inventory"]))
-    prices = pricing.main.create_app(pricing_app.settings_for(urls["pricing"]))
-    async with serve(people) as who, serve(goods) as what, serve(prices) as how_much:
-        yield RealBackends(who, what, how_much)
+    signing = running_identity.settings_for(urls["identity"])
+    people = identity.main.create_app(signing, hash_cost=running_identity.CHEAP)
+    async with serve(people) as who:
+        trusting = {
+            "identity_service_url": who,
+            "jwt_algorithm": "EdDSA",
+            "jwt_issuer": signing.jwt_issuer,
+            "jwt_audience": signing.jwt_audience,
+        }
+        goods = inventory.main.create_app(inventory_app.settings_for(urls["inventory"], **trusting))
+        prices = pricing.main.create_app(pricing_app.settings_for(urls["pricing"], **trusting))
+        async with serve(goods) as what, serve(prices) as how_much:
+            yield RealBackends(who, what, how_much)

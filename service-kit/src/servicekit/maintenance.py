@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from servicekit.errors import ServiceUnavailable
+
 log = structlog.get_logger()
 
 Task = Callable[[], Awaitable[object]]
@@ -38,6 +40,8 @@ class Maintenance:
         for name, task in self._tasks.items():
             try:
                 await task()
+            except ServiceUnavailable as error:
+                log.warning("maintenance.task_postponed", task=name, code=error.code)
             except Exception:  # a worker's loop: the next round tries again, whatever it was
                 log.exception("maintenance.task_failed", task=name)
 
