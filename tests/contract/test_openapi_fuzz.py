@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import running_identity
 from real_backends import real_backends
 
 from servicekit.testing.programs import run_program
@@ -204,14 +203,10 @@ async def test_the_gateway_does_what_it_describes(tmp_path: Path) -> None:
     """
     The same, with the real services behind it.
     """
-    program = [sys.executable, "-m", "gateway"]
-    own = {"SERVICE_CLIENT_SECRET": running_identity.GATEWAY[1]}
-    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db"}
-    done = await asyncio.to_thread(run_program, [*program, "migrate"], database, tmp_path)
-    assert done.returncode == 0, done.stderr
+    program = [sys.executable, "-m", "gateway", "serve"]
     async with (
         real_backends(tmp_path) as backends,
-        serve_process([*program, "serve"], {**backends.environment, **database, **own}) as served,
+        serve_process(program, backends.environment) as served,
     ):
         token = await backends.token("admin")
         code, report = await asyncio.to_thread(_examined, GATEWAY, served.url, token, tmp_path)

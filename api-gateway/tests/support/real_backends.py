@@ -12,6 +12,7 @@ import httpx
 import inventory_app
 import pricing_app
 import running_identity
+from fresh_database import fresh_database
 
 import identity.main
 import inventory.main
@@ -22,19 +23,22 @@ from servicekit.testing import serve
 @dataclass(frozen=True, slots=True)
 class RealBackends:
     """
-    Where each answers.
+    Where each answers; and an empty database for a gateway, migrated.
     """
 
     identity_url: str
     inventory_url: str
     pricing_url: str
+    gateway_database: str
 
     @property
     def environment(self) -> dict[str, str]:
         """
-        What a gateway process is told of them.
+        What a gateway process is told of them, and of itself.
         """
         return {
+            "DATABASE_URL": self.gateway_database,
+            "SERVICE_CLIENT_SECRET": running_identity.GATEWAY[1],
             "IDENTITY_SERVICE_URL": self.identity_url,
             "INVENTORY_SERVICE_URL": self.inventory_url,
             "PRICING_SERVICE_URL": self.pricing_url,
@@ -74,4 +78,4 @@ async def real_backends(folder: Path) -> AsyncIterator[RealBackends]:
         goods = inventory.main.create_app(inventory_app.settings_for(urls["inventory"], **trusting))
         prices = pricing.main.create_app(pricing_app.settings_for(urls["pricing"], **trusting))
         async with serve(goods) as what, serve(prices) as how_much:
-            yield RealBackends(who, what, how_much)
+            yield RealBackends(who, what, how_much, fresh_database())
