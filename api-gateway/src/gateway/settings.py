@@ -48,6 +48,15 @@ class Settings(ServiceClientSettings, DurableSettings):
         ),
     ] = 2.0
 
+    max_body_bytes: Annotated[
+        int,
+        Field(
+            ge=1024,
+            le=2**30,
+            description="The largest body that is read: four times the largest order; bytes",
+        ),
+    ] = 65_536
+
     inventory_service_url: Annotated[
         HttpUrl, Field(description="Where products and their stock come from")
     ] = "http://127.0.0.1:8001"
