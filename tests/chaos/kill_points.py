@@ -20,6 +20,9 @@ ACCEPT: Final = "accept"
 #: How many passages a round lets go by before it kills: most of the time none.
 _SKIPPED: Final = (0, 0, 1, 2)
 _AT_RANDOM_WITHIN_S: Final = 0.6
+#: How ends are named that are asked for in the ordinary way; and their share of those at random.
+GENTLE: Final = " (SIGTERM)"
+_GENTLY: Final = 0.25
 #: An answer is read and recorded in a few ms: the kill comes before, between or after.
 _RECORDED_WITHIN_S: Final = 0.015
 
@@ -28,7 +31,8 @@ _RECORDED_WITHIN_S: Final = 0.015
 class KillPoint:
     """
     ``victim`` is killed ``after_s`` once a call of ``operation`` is at ``moment``, after ``skipped``
-    others; without an operation, so long after the shoppers have set out.
+    others; without an operation, so long after the shoppers have set out. ``is_gentle``: it is told to
+    stop (SIGTERM) and may finish what it is at.
     """
 
     victim: str
@@ -36,13 +40,14 @@ class KillPoint:
     moment: Moment = Moment.ASKED
     skipped: int = 0
     after_s: float = 0.0
+    is_gentle: bool = False
 
     def __str__(self) -> str:
         """
         The victim and the boundary.
         """
         where = f"{self.operation} {self.moment}" if self.operation else "random"
-        return f"{self.victim} at {where}"
+        return f"{self.victim} at {where}{GENTLE if self.is_gentle else ''}"
 
 
 #: Every boundary, with every victim.
@@ -89,7 +94,9 @@ class KillPoints:
 
     def _at_random(self) -> KillPoint:
         after_s = self._random.uniform(0, _AT_RANDOM_WITHIN_S)
-        return KillPoint(self._random.choice(self._at_random_victims), after_s=after_s)
+        victim = self._random.choice(self._at_random_victims)
+        is_gentle = victim in VICTIMS and self._random.random() < _GENTLY
+        return KillPoint(victim, after_s=after_s, is_gentle=is_gentle)
 
 
 class Trap:

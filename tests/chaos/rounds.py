@@ -154,7 +154,7 @@ class Rounds:
         victim = point.victim
         if victim == GATEWAY:
             victim = self._random.choice(self._world.gateways).name
-        if self._world.kill(victim):
+        if self._world.kill(victim, is_gentle=point.is_gentle):
             self._tally.kills[str(point)] += 1
             self._killed.append(point)
 

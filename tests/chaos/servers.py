@@ -62,7 +62,7 @@ class Server:
     @property
     def is_running(self) -> bool:
         """
-        Whether its process lives, frozen or not. Who is killed does not, from that moment on.
+        Whether its process lives, frozen or not. Who is to end does not, from that moment on.
         """
         return not self._is_killed and self._process is not None and self._process.is_running
 
@@ -81,13 +81,13 @@ class Server:
         except TimeoutError:
             raise self._failed("was not ready in time") from None
 
-    def kill(self) -> bool:
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> bool:
         """
-        ``kill -9``, at once; whether there was something to kill.
+        ``kill -9``, at once, or another signal to end by; whether there was something to kill.
         """
         if not self.is_running:
             return False
-        self.send(signal.SIGKILL)
+        self.send(number)
         self._is_killed = True
         self.kills += 1
         return True

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.books import Discrepancy
+from tests.chaos.kill_points import GENTLE
 from tests.chaos.shopping import Told
 from tests.chaos.statement import Statement
 
@@ -64,12 +65,18 @@ class Tally:
         ]
 
     def _of_rounds(self) -> list[str]:
-        by_victim = Counter(point.split(" at ")[0] for point in self.kills.elements())
+        gentle = Counter({point: n for point, n in self.kills.items() if point.endswith(GENTLE)})
         return [
-            f"{self.rounds} rounds, {self.kills.total()} kills: {_told(by_victim)}",
+            f"{self.rounds} rounds",
+            f"kill -9: {(self.kills - gentle).total()}: {_told(_by_victim(self.kills - gentle))}",
+            f"SIGTERM: {gentle.total()}: {_told(_by_victim(gentle))}",
             *(f"    {count:3} {point}" for point, count in sorted(self.kills.items())),
             f"works that went on after a crash: {self.recovered}",
         ]
+
+
+def _by_victim(kills: Counter[str]) -> Counter[str]:
+    return Counter(point.split(" at ")[0] for point in kills.elements())
 
 
 def say(line: str) -> None:

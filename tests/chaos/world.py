@@ -5,6 +5,7 @@ Everything lies in one folder, the logs as well.
 """
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -68,13 +69,14 @@ class World:
         is_up = all(server.is_running for server in self.servers.values())
         return self.databases.is_down or not is_up
 
-    def kill(self, victim: str) -> bool:
+    def kill(self, victim: str, *, is_gentle: bool = False) -> bool:
         """
         ``kill -9`` of a service or of PostgreSQL, at once; whether there was something to kill.
+        ``is_gentle``: SIGTERM.
         """
         if victim == POSTGRESQL:
             return self.databases.kill()
-        return self.servers[victim].kill()
+        return self.servers[victim].kill(signal.SIGTERM if is_gentle else signal.SIGKILL)
 
     def set_faults(self, faults: Faults = NO_FAULTS) -> None:
         """
