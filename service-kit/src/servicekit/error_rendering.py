@@ -74,6 +74,8 @@ def tell_operators(ours: StorefrontError, error: Exception) -> None:
             code=ours.code,
             error=type(error).__name__,
             cause=type(cause).__name__,
+            # A database's own word, such as SQLITE_FULL or 53100; of which there are a few hundred.
+            state=getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None),
             details=ours.details,
         )
 

@@ -20,6 +20,7 @@ from servicekit.durable.metrics import CountingWitness, SagaMetrics
 from servicekit.durable.pauses import Pauses
 from servicekit.durable.transact import Given, LostOwnership, Transact
 from servicekit.durable.works import Works
+from servicekit.errors import ServiceUnavailable
 from servicekit.sagas import Ending, Pause, Runner, Saga, Work
 
 #: Recovered works that make their first attempts at once: a restart must not flood who was slow.
@@ -130,6 +131,9 @@ class Carrier:
                 ending = await runner.carry_out(saga, work, saga.journal(work))
             except _MustWait:
                 return False
+            except ServiceUnavailable as error:
+                log.warning("saga.postponed", saga=name, work=work.id, code=error.code)
+                return False
             except Exception:  # the outermost handler: the engine goes on with the work
                 log.exception("saga.broken_off", saga=name, work=work.id)
                 return False
@@ -162,6 +166,9 @@ class Carrier:
                 return await self._outcome(saga, order.work, is_recovered=is_recovered)
             except LostOwnership:
                 log.warning("saga.lost_to_another_replica", saga=saga.name, work=order.work.id)
+            except ServiceUnavailable as error:
+                log.warning("saga.postponed", saga=saga.name, work=order.work.id, code=error.code)
+                self._resume_later(key, order.work.id)
             except Exception:  # the outermost handler: the journal would take an error for the end
                 log.exception("saga.broken_off", saga=saga.name, work=order.work.id)
                 self._resume_later(key, order.work.id)
@@ -225,6 +232,8 @@ class Carrier:
             await self._patience.pauses.pause(work_id, _RESUMED_AFTER_S)
             try:
                 await self._transact.resume([key])
+            except ServiceUnavailable as error:
+                log.warning("saga.postponed", work=key, code=error.code)
             except Exception:  # a worker's loop: the work must not be left behind
                 log.exception("saga.not_resumed", work=key)
             else:

@@ -16,6 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from servicekit import deadline
 from servicekit.clock import Now, utc_now
+from servicekit.errors import ServiceUnavailable
 from servicekit.sagas.models import (
     Deed,
     Done,
@@ -172,6 +173,8 @@ class Runner:
         for attempts in count(1):
             try:
                 await saga.ended(work, ending)
+            except ServiceUnavailable as error:
+                log.warning("saga.end_not_told", saga=saga.name, work=work.id, code=error.code)
             except Exception:  # as above: what has ended must become known
                 log.exception("saga.end_not_told", saga=saga.name, work=work.id)
             else:
