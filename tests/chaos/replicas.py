@@ -6,7 +6,7 @@ minute, and the database is restarted. What they had begun goes on elsewhere, so
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -14,6 +14,7 @@ from servicekit.testing import eventually
 from tests.chaos.books import Discrepancy
 from tests.chaos.construction import GATEWAY, Plan
 from tests.chaos.fault_proxy import Faults
+from tests.chaos.servers import Server
 from tests.chaos.shopping import Told
 from tests.chaos.single_shop import Shop, shop
 from tests.chaos.statement import open_orders
@@ -30,6 +31,9 @@ AFTER_THAW_S: Final = 10.0
 AFTER_RESTART_S: Final = 10.0
 FROZEN_FOR_S: Final = 30.0
 _WARM_UP_S: Final = 3.0
+#: No gateway that runs leaves a transaction alone for so long.
+_IDLE_S: Final = 0.1
+_TRIES: Final = 40
 _GIVE_UP_AFTER_S: Final = 60.0
 
 
@@ -53,20 +57,47 @@ async def replicas(seed: str, tally: Tally) -> None:
 
 
 async def _kill(place: Shop) -> None:
-    server = place.world.servers[KILLED]
-    await _measured(place, "killed for good", server.kill, within_s=AFTER_KILL_S)
+    open_before = await open_orders(place.world.databases)
+    place.world.kill(KILLED)
+    open_then = open_before | await open_orders(place.world.databases)
+    await _ended(place, "a gateway was killed for good", open_then, within_s=AFTER_KILL_S)
 
 
 async def _freeze(place: Shop) -> None:
     server = place.world.servers[FROZEN]
     began = time.monotonic()
-    await _measured(place, "frozen", lambda: server.send(signal.SIGSTOP), within_s=AFTER_FREEZE_S)
+    open_before = await open_orders(place.world.databases)
+    where = await _stop_in_a_transaction(place, server)
+    open_then = open_before | await open_orders(place.world.databases)
+    await _ended(place, f"a gateway was frozen {where}", open_then, within_s=AFTER_FREEZE_S)
     await asyncio.sleep(FROZEN_FOR_S - (time.monotonic() - began))
     server.send(signal.SIGCONT)
     # What it takes on now is its own again, with whatever the frost has left in it.
     await asyncio.sleep(_WARM_UP_S)
     open_now = await open_orders(place.world.databases)
     await _ended(place, "a gateway was thawed", open_now, within_s=AFTER_THAW_S)
+
+
+async def _stop_in_a_transaction(place: Shop, server: Server) -> str:
+    """
+    Freeze it where that hurts most: while it holds locks. Returns where it is frozen.
+    """
+    for _ in range(_TRIES):
+        server.send(signal.SIGSTOP)
+        await asyncio.sleep(2 * _IDLE_S)
+        if await asyncio.to_thread(_holds_a_transaction, place):
+            return "in the middle of a transaction"
+        server.send(signal.SIGCONT)
+        await asyncio.sleep(_IDLE_S)
+    server.send(signal.SIGSTOP)
+    return "between transactions"
+
+
+def _holds_a_transaction(place: Shop) -> bool:
+    process = place.world.databases.server
+    idle = "state = 'idle in transaction' AND clock_timestamp() - state_change > interval"
+    question = f"SELECT count(*) FROM pg_stat_activity WHERE {idle} '{_IDLE_S} s'"
+    return process is not None and process.server.sql(question).strip() != "0"
 
 
 async def _restart_database(place: Shop) -> None:
@@ -77,18 +108,6 @@ async def _restart_database(place: Shop) -> None:
     await asyncio.to_thread(server.stop)
     await asyncio.to_thread(server.start)
     await _ended(place, "PostgreSQL was restarted", open_before, within_s=AFTER_RESTART_S)
-
-
-async def _measured(
-    place: Shop, what: str, strike: Callable[[], object], *, within_s: float
-) -> None:
-    """
-    Strike, and see how long what was open at that moment takes to end.
-    """
-    open_before = await open_orders(place.world.databases)
-    strike()
-    open_then = open_before | await open_orders(place.world.databases)
-    await _ended(place, f"a gateway was {what}", open_then, within_s=within_s)
 
 
 async def _ended(place: Shop, what: str, orders: set[str], *, within_s: float) -> None:
