@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from counters import counters, database_with_counters
-from sqlalchemy import Connection, insert, select
+from counters import counters, database_with_counters, read_value
+from sqlalchemy import Connection, insert, select, update
 
 from servicekit.database import Database, Together
 from servicekit.errors import ServiceUnavailable
@@ -164,3 +164,63 @@ async def test_a_database_that_is_away_is_told_once_to_all(database: Database) -
 
     assert [type(one) for one in told] == [ServiceUnavailable] * 2
     assert adding.groups == []
+
+
+@pytest.fixture
+async def postgresql(postgres_url: str) -> AsyncIterator[Database]:
+    async with database_with_counters(postgres_url, pool_size=3, max_overflow=9) as database:
+        yield database
+
+
+def count_all(connection: Connection, names: Sequence[str]) -> Sequence[str]:
+    """
+    One more on each of these counters.
+    """
+    for name in sorted(names):
+        change = update(counters).where(counters.c.name == name)
+        connection.execute(change.values(value=counters.c.value + 1))
+    return names
+
+
+async def test_a_locked_row_holds_up_nobody_else(postgresql: Database) -> None:
+    """
+    Whoever has locked a row for long, such as a replica that is frozen, keeps its writer alone waiting.
+    """
+    together = Together(postgresql)
+    async with postgresql.write() as frozen:
+        await frozen.run_sync(lambda connection: count_all(connection, ["a"]))
+
+        stuck = asyncio.create_task(together.write(count_all, "a"))
+        with_it = asyncio.create_task(together.write(count_all, "b"))
+        assert await asyncio.wait_for(with_it, 3) == "b"
+        assert await asyncio.wait_for(together.write(count_all, "b"), 3) == "b"
+
+        assert not stuck.done()
+    assert await stuck == "a"
+    assert (await read_value(postgresql, "a"), await read_value(postgresql, "b")) == (2, 2)
+
+
+async def test_processes_that_write_the_same_do_not_block_each_other(postgresql: Database) -> None:
+    """
+    Kinds that came in any order are written in one: two processes' transactions take turns.
+    """
+
+    def other_all(connection: Connection, names: Sequence[str]) -> Sequence[str]:
+        return count_all(connection, names)
+
+    mine, theirs = Together(postgresql), Together(postgresql)
+
+    await asyncio.gather(
+        *(
+            one
+            for _ in range(20)
+            for one in (
+                mine.write(count_all, "a"),
+                mine.write(other_all, "b"),
+                theirs.write(other_all, "b"),
+                theirs.write(count_all, "a"),
+            )
+        )
+    )
+
+    assert (await read_value(postgresql, "a"), await read_value(postgresql, "b")) == (40, 40)

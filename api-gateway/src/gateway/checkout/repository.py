@@ -99,7 +99,8 @@ def not_ended(connection: Connection, order_ids: Sequence[str]) -> dict[str, str
         .where(orders.c.id.in_(order_ids), orders.c.ended_at.is_(None))
         # In one order, or two who end several could wait for each other.
         .order_by(orders.c.id)
-        .with_for_update()
+        # Whoever adds what refers to an order does not wait for this, nor this for them.
+        .with_for_update(key_share=True)
     )
     return {row.id: row.day for row in connection.execute(statement)}
 
@@ -202,7 +203,9 @@ def ended_among(connection: Connection, order_ids: Collection[str]) -> Sequence[
     """
     Which of these orders have ended; no other ends before this transaction does.
     """
-    statement = select(orders.c.id, orders.c.status).where(orders.c.id.in_(order_ids))
+    statement = (
+        select(orders.c.id, orders.c.status).where(orders.c.id.in_(order_ids)).order_by(orders.c.id)
+    )
     rows = connection.execute(statement.with_for_update(read=True))
     return [row.id for row in rows if row.status not in OPEN]
 

@@ -37,6 +37,8 @@ from servicekit.database import Database
 
 #: What is read and written at a time: a few milliseconds, in which others are not served.
 _BATCH: Final = 100
+#: How long a report may wait for its reader in the middle of reading, on PostgreSQL.
+_IDLE_S: Final = 60.0
 
 
 class Sales:
@@ -77,14 +79,14 @@ class Sales:
         The orders that have one of these statuses, the oldest first, a batch at a time.
         """
         wanted = troubles(span, statuses)
-        async with self._database.read() as connection:
+        async with self._database.read(idle_s=_IDLE_S) as connection:
             while rows := (await connection.execute(wanted.limit(_BATCH))).all():
                 yield await _with_happened(connection, rows)
                 # By key and not by a cursor: SQLite's driver hands out all rows of a statement.
                 wanted = troubles(span, statuses, after=rows[-1])
 
     async def _rows(self, statement: Statement) -> Sequence[AnyRow]:
-        async with self._database.read() as connection:
+        async with self._database.read(idle_s=_IDLE_S) as connection:
             return (await connection.execute(statement)).all()
 
 

@@ -35,6 +35,8 @@ T = TypeVar("T")
 #: How often `transact` does its work at most.
 _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.01
+_SET_IDLE = text("SELECT set_config('idle_in_transaction_session_timeout', :idle, true)")
+_SET_LOCK = text("SELECT set_config('lock_timeout', :lock, true)")
 #: Reads the file on SQLite as well, which a bare `SELECT 1` does not.
 _PING = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": "SELECT 1"}
 
@@ -88,11 +90,15 @@ class Database:
         )
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self, *, idle_s: float | None = None) -> AsyncIterator[AsyncConnection]:
         """
         A transaction that sees one state of the database, blocks no writer and can change nothing.
+
+        ``idle_s`` is how long it may be between two statements, where that is longer than usual.
         """
         async with self._transaction(self._reader) as connection:
+            if idle_s is not None and self.dialect == "postgresql":
+                await connection.execute(_SET_IDLE, {"idle": f"{idle_s:.0f}s"})
             yield connection
 
     @asynccontextmanager
@@ -116,18 +122,26 @@ class Database:
         """
         return await _repeated(partial(self._in_transaction, work))
 
-    async def transact_at_once(self, work: Callable[[Connection], T]) -> T:
+    async def transact_at_once(
+        self, work: Callable[[Connection], T], *, lock_s: float | None = None
+    ) -> T:
         """
         As ``transact``, for synchronous ``work``: at a third of the cost on SQLite, where it is carried
         out whole in one visit of the connection's thread.
 
-        Whoever is cancelled meanwhile does not know whether it is committed.
+        ``lock_s`` is how long it waits for a row that somebody else has locked, on PostgreSQL, where
+        that is shorter than usual; it is not repeated then. Whoever is cancelled meanwhile does not know
+        whether it is committed.
         """
+        if lock_s is not None and self.dialect == "postgresql":
+            return await self._at_once(work, lock_s)
         return await _repeated(partial(self._at_once, work))
 
-    async def _at_once(self, work: Callable[[Connection], T]) -> T:
+    async def _at_once(self, work: Callable[[Connection], T], lock_s: float | None = None) -> T:
         if self.dialect == "postgresql":
             async with self.write() as connection:
+                if lock_s is not None:
+                    await connection.execute(_SET_LOCK, {"lock": f"{lock_s * 1000:.0f}ms"})
                 return await connection.run_sync(work)
         self._check_open()
         async with AsyncExitStack() as stack:

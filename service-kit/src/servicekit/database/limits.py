@@ -20,7 +20,7 @@ class Limits:
     #: For one statement on PostgreSQL; zero for no bound.
     statement_s: float = 15.0
     #: Between the statements of one transaction on PostgreSQL: a frozen process must not keep its
-    #: locks for ever.
-    idle_in_transaction_s: float = 30.0
+    #: locks for longer than others wait for them.
+    idle_in_transaction_s: float = 4.0
     #: For a health check.
     ping_s: float = 2.0

@@ -15,8 +15,9 @@ the one that follows. Alone, a caller waits for nobody.
 
     thing_id = await together.write(add_all, row)
 
-What is told to a caller is committed. Where the transaction of several fails, each has one of its own
-after all: one caller's fault is no other's.
+What is told to a caller is committed. Where the transaction of several fails, or meets a row that somebody
+else has locked, each has one of its own after all, beside those that follow: one caller's fault, or patience,
+is no other's.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from servicekit.database.engine import Database
+from servicekit.database.translation import is_locked_out
 from servicekit.errors import ServiceUnavailable
 
 Row = TypeVar("Row")
@@ -39,6 +41,10 @@ WriteAll = Callable[[Connection, Sequence[Row]], Sequence[Result]]
 
 #: More rows than this are no quicker together, and keep others from the database for longer.
 MAX_ROWS: Final = 100
+#: How long a transaction of several waits for a locked row.
+GROUP_LOCK_S: Final = 0.1
+#: How many that were taken apart are written at a time.
+_ALONE_AT_ONCE: Final = 8
 
 
 @dataclass(eq=False, slots=True)
@@ -62,6 +68,8 @@ class Together:
         self._max_rows = max_rows
         self._waiting: list[_Wish] = []
         self._writer: asyncio.Task[None] | None = None
+        self._alone: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(_ALONE_AT_ONCE)
 
     async def write(self, write_all: WriteAll[Row, Result], row: Row) -> Result:
         """
@@ -83,8 +91,8 @@ class Together:
         """
         Wait until all that was asked for is written.
         """
-        while self._writer is not None:
-            await asyncio.wait({self._writer})
+        while tasks := self._alone | ({self._writer} if self._writer else set()):
+            await asyncio.wait(tasks)
 
     async def _write_waiting(self) -> None:
         wishes: Sequence[_Wish] = ()
@@ -93,6 +101,7 @@ class Together:
                 wishes = self._waiting[: self._max_rows]
                 del self._waiting[: self._max_rows]
                 await self._write_some(wishes)
+                wishes = ()
         finally:
             self._writer = None
             # Only where the loop ends under it is anybody left.
@@ -101,17 +110,36 @@ class Together:
 
     async def _write_some(self, wishes: Sequence[_Wish]) -> None:
         try:
-            results = await self._database.transact_at_once(partial(_write, wishes))
-        except ServiceUnavailable as failure:
-            results = [failure] * len(wishes)
+            results = await self._database.transact_at_once(
+                partial(_write, wishes), lock_s=GROUP_LOCK_S
+            )
         except Exception as failure:  # noqa: BLE001  # whatever it is: it is raised for whoever caused it
-            if len(wishes) > 1:
-                for wish in wishes:
-                    await self._write_some([wish])
-                return
-            results = [failure]
-        for wish, result in zip(wishes, results, strict=True):
-            _settle(wish, result)
+            if isinstance(failure, ServiceUnavailable) and not is_locked_out(failure):
+                # The database is away for all of them.
+                _settle(wishes, [failure] * len(wishes))
+            else:
+                self._apart(wishes)
+        else:
+            _settle(wishes, results)
+
+    def _apart(self, wishes: Sequence[_Wish]) -> None:
+        """
+        A transaction for each, beside those that follow: what waits for a lock holds nobody up.
+        """
+        for wish in wishes:
+            task = asyncio.get_running_loop().create_task(
+                self._write_alone(wish), context=Context()
+            )
+            self._alone.add(task)
+            task.add_done_callback(self._alone.discard)
+
+    async def _write_alone(self, wish: _Wish) -> None:
+        async with self._places:
+            try:
+                results = await self._database.transact_at_once(partial(_write, [wish]))
+            except Exception as failure:  # noqa: BLE001  # as above
+                results = [failure]
+        _settle([wish], results)
 
 
 def _write(wishes: Sequence[_Wish], connection: Connection) -> Sequence[object]:
@@ -122,16 +150,18 @@ def _write(wishes: Sequence[_Wish], connection: Connection) -> Sequence[object]:
     for wish in wishes:
         kinds.setdefault(wish.write_all, []).append(wish)
     results: dict[_Wish, object] = {}
-    for write_all, its in kinds.items():
+    # Transactions of several processes take their locks in one order.
+    for write_all, its in sorted(kinds.items(), key=lambda kind: kind[0].__qualname__):
         told = write_all(connection, [wish.row for wish in its])
         results |= zip(its, told, strict=True)
     return [results[wish] for wish in wishes]
 
 
-def _settle(wish: _Wish, result: object) -> None:
-    if wish.result.done():
-        return
-    if isinstance(result, Exception):
-        wish.result.set_exception(result)
-    else:
-        wish.result.set_result(result)
+def _settle(wishes: Sequence[_Wish], results: Sequence[object]) -> None:
+    for wish, result in zip(wishes, results, strict=True):
+        if wish.result.done():
+            continue
+        if isinstance(result, Exception):
+            wish.result.set_exception(result)
+        else:
+            wish.result.set_result(result)

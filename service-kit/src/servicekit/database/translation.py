@@ -26,10 +26,11 @@ STATEMENT_FAILED = "servicekit.statement_failed"
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _UNIQUE_VIOLATION = "23505"
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+_LOCK_TIMEOUT = "55P03"
 _UNAVAILABLE_CLASSES = frozenset({"08", "53", "58"})  # connection, resources, system
 _UNAVAILABLE = _CONFLICTS | {
     "25P03",  # idle in transaction for too long: the server has ended the session
-    "55P03",  # lock timeout
+    _LOCK_TIMEOUT,
     "57014",  # statement timeout
     "57P01",  # the server shuts down
     "57P02",  # the server crashed
@@ -104,6 +105,14 @@ def is_conflict(error: BaseException) -> bool:
         getattr(cause, "sqlstate", None) in _CONFLICTS
         or getattr(cause, "sqlite_errorname", "").startswith(_SQLITE_CONFLICTS)
     )
+
+
+def is_locked_out(error: BaseException) -> bool:
+    """
+    Whether it was rows that others hold, on PostgreSQL, and not the database that was not available.
+    """
+    state = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, ServiceUnavailable) and (state in _CONFLICTS or state == _LOCK_TIMEOUT)
 
 
 def _unavailable() -> ServiceUnavailable:

@@ -25,6 +25,8 @@ from servicekit.sagas import Ending, Pause, Runner, Saga, Work
 
 #: Recovered works that make their first attempts at once: a restart must not flood who was slow.
 _RECOVERING_AT_ONCE: Final = 8
+#: How long work may take that only this replica knows of; others look for what is lost after that.
+AT_ONCE_S: Final = 1.5
 _RESUMED_AFTER_S: Final = 5.0
 
 log = structlog.get_logger()
@@ -120,7 +122,8 @@ class Carrier:
 
     async def is_done_at_once(self, name: str, order: Order) -> bool:
         """
-        Carry the work out as long as nothing has to be repeated; what is begun and not done stays so.
+        Carry the work out as long as nothing has to be repeated, and for a moment at most; what is
+        begun and not done stays so.
         """
         saga, work = self._sagas[name], order.work
         if saga.journal is None:
@@ -128,8 +131,9 @@ class Carrier:
         runner = self._runner(_no_pause)
         with correlation.correlated(order.ids), self._works.running(key_of(name, work.id)):
             try:
-                ending = await runner.carry_out(saga, work, saga.journal(work))
-            except _MustWait:
+                async with asyncio.timeout(AT_ONCE_S):
+                    ending = await runner.carry_out(saga, work, saga.journal(work))
+            except (_MustWait, TimeoutError):
                 return False
             except ServiceUnavailable as error:
                 log.warning("saga.postponed", saga=name, work=work.id, code=error.code)

@@ -37,7 +37,7 @@ _KEEPALIVE: Final = {
 }
 _SERVER_SIDE: Final = (
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-    " -c idle_in_transaction_session_timeout=30000 -c lock_timeout=10000 -c jit=off"
+    " -c idle_in_transaction_session_timeout=4000 -c lock_timeout=10000 -c jit=off"
 )
 
 log = structlog.get_logger()

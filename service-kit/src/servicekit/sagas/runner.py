@@ -106,19 +106,20 @@ class Runner:
         self, saga: Saga, steps: Sequence[Step], work: Work, journal: Journal, *, name: str
     ) -> tuple[list[Entry], bool]:
         """
-        What the steps came to, and whether that was found recorded.
+        What the steps came to, and whether somebody else has found that out, who may have come further.
         """
-        seen: list[Entry] = []
+        own: dict[str, JsonValue] = {}
 
         async def attempt() -> dict[str, JsonValue]:
-            seen.extend(await self._do(saga, steps, work))
-            return await _kept(seen)
+            own.update(await _kept(await self._do(saga, steps, work)))
+            return own
 
-        recorded = _read(await journal.once(name, attempt))
-        if not seen:
-            for entry in recorded:
+        recorded = await journal.once(name, attempt)
+        entries, is_own = _read(recorded), recorded == own
+        if not is_own:
+            for entry in entries:
                 _show(saga, work, entry)
-        return recorded, not seen
+        return entries, not is_own
 
     async def _do(self, saga: Saga, steps: Sequence[Step], work: Work) -> list[Entry]:
         """
