@@ -31,9 +31,8 @@ AFTER_THAW_S: Final = 10.0
 AFTER_RESTART_S: Final = 10.0
 FROZEN_FOR_S: Final = 30.0
 _WARM_UP_S: Final = 3.0
-#: No gateway that runs leaves a transaction alone for so long.
-_IDLE_S: Final = 0.1
-_TRIES: Final = 40
+_IDLE_S: Final = 0.08
+_TRIES: Final = 120
 _GIVE_UP_AFTER_S: Final = 60.0
 
 
@@ -80,23 +79,27 @@ async def _freeze(place: Shop) -> None:
 
 async def _stop_in_a_transaction(place: Shop, server: Server) -> str:
     """
-    Freeze it where that hurts most: while it holds locks. Returns where it is frozen.
+    Freeze it where that hurts most: while it holds a lock on an order. Returns where it is frozen.
     """
     for _ in range(_TRIES):
         server.send(signal.SIGSTOP)
         await asyncio.sleep(2 * _IDLE_S)
-        if await asyncio.to_thread(_holds_a_transaction, place):
-            return "in the middle of a transaction"
+        if await asyncio.to_thread(_holds_a_row, place):
+            return "with a row in its hand"
         server.send(signal.SIGCONT)
         await asyncio.sleep(_IDLE_S)
     server.send(signal.SIGSTOP)
     return "between transactions"
 
 
-def _holds_a_transaction(place: Shop) -> bool:
+def _holds_a_row(place: Shop) -> bool:
+    """
+    Whether a gateway has changed a row, and left it at that for longer than any that runs would.
+    """
     process = place.world.databases.server
     idle = "state = 'idle in transaction' AND clock_timestamp() - state_change > interval"
-    question = f"SELECT count(*) FROM pg_stat_activity WHERE {idle} '{_IDLE_S} s'"
+    changed = f"datname = '{GATEWAY.replace('-', '_')}' AND query ILIKE 'UPDATE%'"
+    question = f"SELECT count(*) FROM pg_stat_activity WHERE {changed} AND {idle} '{_IDLE_S} s'"
     return process is not None and process.server.sql(question).strip() != "0"
 
 
