@@ -341,9 +341,11 @@ async def test_who_waits_too_long_is_told_where_to_ask(
     An order that is not through when the waiting is over is 202, and goes on.
     """
     wait_s = 2 if within_ms is None else 60
-    backends.inventory.on("commit").fail_next(held := Held())
+    commit = backends.inventory.on("commit")
+    commit.fail_always(held := Held())
     async with running_checkout(backends, order_wait_seconds=wait_s) as shop:
         answer = await shop.order({"A-1": 1}, within_ms=within_ms)
+        commit.recover()
         held.release()
 
         assert answer.status_code == 202
