@@ -2,9 +2,8 @@
 Carries out sagas so that what was begun is ended, whatever crashes.
 
 Work that was started is recorded before ``start`` returns. It goes on in this process, apart from the
-request that started it; after a crash it is taken up at the next start, or by another replica. The
-places where that can happen are the steps: what a step came to is recorded, and a step that was in
-progress is done again.
+request that started it; after a crash it is taken up at the next start, or by another replica. Which way
+it goes is recorded once, by the saga's own journal where it brings one; everything else is done again.
 """
 
 import asyncio
