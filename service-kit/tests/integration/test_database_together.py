@@ -93,12 +93,13 @@ async def test_rows_of_different_kinds_share_a_transaction(database: Database) -
     """
     one, other, together = Adding(), Adding(), Together(database)
 
-    await asyncio.gather(
+    told = await asyncio.gather(
         together.write(one.add_all, "c1"),
         together.write(other.add_all, "c2"),
         together.write(one.add_all, "c3"),
     )
 
+    assert told == ["c1", "c2", "c3"]
     assert one.groups == [["c1", "c3"]]
     assert other.groups == [["c2"]]
 

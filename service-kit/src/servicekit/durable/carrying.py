@@ -92,6 +92,19 @@ class _MustWait(Exception):
     """
 
 
+async def _to_the_end(
+    limit: asyncio.Timeout,
+    ended: Callable[[Work, Ending], Awaitable[None]],
+    work: Work,
+    ending: Ending,
+) -> None:
+    """
+    What has ended is told whole, however little of the moment is left.
+    """
+    limit.reschedule(None)
+    await ended(work, ending)
+
+
 async def _no_pause(_work_id: str, _seconds: float) -> None:
     raise _MustWait
 
@@ -131,8 +144,9 @@ class Carrier:
         runner = self._runner(_no_pause)
         with correlation.correlated(order.ids), self._works.running(key_of(name, work.id)):
             try:
-                async with asyncio.timeout(AT_ONCE_S):
-                    ending = await runner.carry_out(saga, work, saga.journal(work))
+                async with asyncio.timeout(AT_ONCE_S) as limit:
+                    unhurried = replace(saga, ended=partial(_to_the_end, limit, saga.ended))
+                    ending = await runner.carry_out(unhurried, work, saga.journal(work))
             except (_MustWait, TimeoutError):
                 return False
             except ServiceUnavailable as error:
