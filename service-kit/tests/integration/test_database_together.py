@@ -99,7 +99,7 @@ async def test_rows_of_different_kinds_share_a_transaction(database: Database) -
         together.write(one.add_all, "c3"),
     )
 
-    assert told == ["c1", "c2", "c3"]
+    assert [*told] == ["c1", "c2", "c3"]
     assert one.groups == [["c1", "c3"]]
     assert other.groups == [["c2"]]
 
