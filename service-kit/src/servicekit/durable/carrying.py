@@ -40,7 +40,7 @@ def key_of(saga: str, work_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Errand:
     """
     A work with the ids of the request that it belongs to, as the journal keeps them.
     """
@@ -133,16 +133,16 @@ class Carrier:
         self._sagas = {name: self._counted(saga) for name, saga in sagas.items()}
         return {name: partial(self._carry, saga) for name, saga in self._sagas.items()}
 
-    async def is_done_at_once(self, name: str, order: Order) -> bool:
+    async def is_done_at_once(self, name: str, errand: Errand) -> bool:
         """
         Carry the work out as long as nothing has to be repeated, and for a moment at most; what is
         begun and not done stays so.
         """
-        saga, work = self._sagas[name], order.work
+        saga, work = self._sagas[name], errand.work
         if saga.journal is None:
             return False
         runner = self._runner(_no_pause)
-        with correlation.correlated(order.ids), self._works.running(key_of(name, work.id)):
+        with correlation.correlated(errand.ids), self._works.running(key_of(name, work.id)):
             try:
                 async with asyncio.timeout(AT_ONCE_S) as limit:
                     unhurried = replace(saga, ended=partial(_to_the_end, limit, saga.ended))
@@ -174,22 +174,26 @@ class Carrier:
         return len(left)
 
     async def _carry(self, saga: Saga, given: Given) -> str:
-        order = Order.of(given)
-        key = key_of(saga.name, order.work.id)
-        with correlation.correlated(order.ids), self._works.running(key) as is_recovered:
+        try:
+            errand = Errand.of(given)
+        except Exception:  # as below: what another release has written is not to be lost by this one
+            log.exception("saga.unreadable", saga=saga.name)
+            raise asyncio.CancelledError from None
+        key = key_of(saga.name, errand.work.id)
+        with correlation.correlated(errand.ids), self._works.running(key) as is_recovered:
             if self._is_stopping and is_recovered:
                 # As if it had not been handed over: whoever comes next takes it up.
                 raise asyncio.CancelledError
             try:
-                return await self._outcome(saga, order.work, is_recovered=is_recovered)
+                return await self._outcome(saga, errand.work, is_recovered=is_recovered)
             except LostOwnership:
-                log.warning("saga.lost_to_another_replica", saga=saga.name, work=order.work.id)
+                log.warning("saga.lost_to_another_replica", saga=saga.name, work=errand.work.id)
             except ServiceUnavailable as error:
-                log.warning("saga.postponed", saga=saga.name, work=order.work.id, code=error.code)
-                self._resume_later(key, order.work.id)
+                log.warning("saga.postponed", saga=saga.name, work=errand.work.id, code=error.code)
+                self._resume_later(key, errand.work.id)
             except Exception:  # the outermost handler: the journal would take an error for the end
-                log.exception("saga.broken_off", saga=saga.name, work=order.work.id)
-                self._resume_later(key, order.work.id)
+                log.exception("saga.broken_off", saga=saga.name, work=errand.work.id)
+                self._resume_later(key, errand.work.id)
         raise asyncio.CancelledError
 
     async def _outcome(self, saga: Saga, work: Work, *, is_recovered: bool) -> str:

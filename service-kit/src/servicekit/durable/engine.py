@@ -22,7 +22,7 @@ from servicekit import correlation
 from servicekit.clock import Now, utc_now
 from servicekit.durable.addresses import journal_url
 from servicekit.durable.alone import alone_on
-from servicekit.durable.carrying import Carrier, Order, Patience, key_of
+from servicekit.durable.carrying import Carrier, Errand, Patience, key_of
 from servicekit.durable.metrics import SagaMetrics
 from servicekit.durable.pauses import Pauses
 from servicekit.durable.settings import DurableSettings
@@ -105,8 +105,8 @@ class Engine:
         stop the start. Raises ``ServiceUnavailable`` where the engine does not run.
         """
         ids = correlation.current() or correlation.new()
-        order = Order(Work(work_id, subject, until), ids)
-        start = self._detached(self._start(saga, order), name=f"start {saga} {work_id}")
+        errand = Errand(Work(work_id, subject, until), ids)
+        start = self._detached(self._start(saga, errand), name=f"start {saga} {work_id}")
         await asyncio.shield(start)
 
     def begin(
@@ -121,11 +121,11 @@ class Engine:
         saga's own journal makes harmless; a saga without one is started.
         """
         self._journal()
-        order = Order(Work(work_id, subject, until), correlation.current() or correlation.new())
+        errand = Errand(Work(work_id, subject, until), correlation.current() or correlation.new())
         starting = ExitStack()
         # From now on, and not from the task's first moment: ``ended`` may be asked in between.
         starting.enter_context(self._works.starting(key_of(saga, work_id)))
-        begin = self._detached(self._begin(saga, order), name=f"begin {saga} {work_id}")
+        begin = self._detached(self._begin(saga, errand), name=f"begin {saga} {work_id}")
         begin.add_done_callback(lambda _begin: starting.close())
 
     def require_running(self) -> None:
@@ -173,14 +173,14 @@ class Engine:
         """
         return HealthCheck("sagas", self._ping)
 
-    async def _begin(self, saga: str, order: Order) -> None:
-        if self._carrier is not None and await self._carrier.is_done_at_once(saga, order):
+    async def _begin(self, saga: str, errand: Errand) -> None:
+        if self._carrier is not None and await self._carrier.is_done_at_once(saga, errand):
             return
         try:
-            await self._start(saga, order)
+            await self._start(saga, errand)
         except ServiceUnavailable as error:
             # Its owner's record is there: it is started later.
-            log.warning("saga.start_postponed", saga=saga, work=order.work.id, code=error.code)
+            log.warning("saga.start_postponed", saga=saga, work=errand.work.id, code=error.code)
 
     def _detached(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
         # Without the caller's context: its deadline and its identity are no business of the work.
@@ -190,10 +190,10 @@ class Engine:
         task.add_done_callback(self._starting.discard)
         return task
 
-    async def _start(self, saga: str, order: Order) -> None:
-        key = key_of(saga, order.work.id)
-        with self._works.starting(key), correlation.correlated(order.ids):
-            if await self._journal().start(saga, key, order.given()):
+    async def _start(self, saga: str, errand: Errand) -> None:
+        key = key_of(saga, errand.work.id)
+        with self._works.starting(key), correlation.correlated(errand.ids):
+            if await self._journal().start(saga, key, errand.given()):
                 self._works.has_started(key)
 
     @asynccontextmanager
