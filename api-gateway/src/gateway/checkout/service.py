@@ -27,7 +27,7 @@ from gateway.checkout.works import Works
 from servicekit.auth import Principal
 from servicekit.clock import Now
 from servicekit.database import Database
-from servicekit.errors import NotFound
+from servicekit.errors import NotFound, ServiceUnavailable
 
 log = structlog.get_logger()
 
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 _ELSEWHERE_S: Final = 0.1
 #: The same for one that runs here, where the end is told: in case it is taken over.
 _HERE_S: Final = 1.0
+#: So long the last look may take, when the time for waiting is over.
+_LAST_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +162,34 @@ class Checkout:
 
     async def _settled(self, order: Order, wait_s: float) -> Order:
         """
-        The order once it has ended, or as it stands after ``wait_s``.
+        The order once it has ended, or as it is known after ``wait_s``.
         """
         give_up_at = time.monotonic() + wait_s
         while not order.has_ended and (left_s := give_up_at - time.monotonic()) > 0:
             with self._chronicle.ends.next(order.id) as end:
                 if not self._chronicle.is_here(order.id):
-                    order = await self._read(order.id)
+                    order = await self._looked_at(order, within_s=left_s)
                     if order.has_ended:
                         break
                 pause_s = _HERE_S if self._chronicle.is_here(order.id) else _ELSEWHERE_S
                 await asyncio.wait({end}, timeout=min(left_s, pause_s))
-                order = end.result() if end.done() else await self._read(order.id)
+                if end.done():
+                    return end.result()
+            left_s = give_up_at - time.monotonic()
+            order = await self._looked_at(order, within_s=max(left_s, _LAST_LOOK_S))
         return order
+
+    async def _looked_at(self, order: Order, *, within_s: float) -> Order:
+        """
+        The order as it stands; as it is known where it cannot be read.
+
+        It was accepted: whoever waits must hear its number, not that the database is away.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._read(order.id)
+        except (ServiceUnavailable, TimeoutError):
+            return order
 
     async def _since(
         self, principal: Principal, order_id: str, after: int
