@@ -108,3 +108,28 @@ async def test_an_order_that_is_not_there_is_not_found(shop: RunningCheckout) ->
     answers = [await shop.get("0" * 32), await shop.get("nope")]
 
     assert [one.status_code for one in answers] == [404, 422]
+
+
+async def test_what_is_asked_twice_at_once_is_refused(shop: RunningCheckout) -> None:
+    """
+    One of two filters of a name would count, and nobody be told which.
+    """
+    path = "/api/v1/orders?page=1&page=2&status=CONFIRMED&status=FAILED"
+
+    answer = await shop.client.get(path, headers=dict(SHOPPER))
+
+    assert answer.status_code == 422
+    told = [one["field"] for one in answer.json()["error"]["details"]["problems"]]
+    assert told == ["query.page", "query.status"]
+
+
+async def test_a_preference_counts_in_whichever_line_it_stands(shop: RunningCheckout) -> None:
+    """
+    Several lines are one list.
+    """
+    headers = [*SHOPPER.items(), ("Prefer", "wait=5"), ("Prefer", "respond-async")]
+    body = {"items": [{"productId": "A-1", "quantity": 1}]}
+
+    answer = await shop.client.post("/api/v1/orders", json=body, headers=headers)
+
+    assert answer.headers.get("preference-applied") == "respond-async"

@@ -2,6 +2,7 @@
 ``/orders``: placing an order, watching it, cancelling it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -83,10 +84,10 @@ def _add_placing(router: APIRouter, checkout: Checkout, wait_s: float) -> None:
         request: Request,
         body: OrderRequest,
         idempotency_key: IdempotencyKey = None,  # noqa: ARG001  # for the documentation; see _key_of
-        prefer: Prefer = None,
+        prefer: Prefer = None,  # noqa: ARG001  # for the documentation; see _prefers_async
     ) -> Response:
         wanted = body.wanted()
-        is_async = _prefers_async(prefer)
+        is_async = _prefers_async(request)
         told = await checkout.place(
             current_principal(),
             wanted,
@@ -105,7 +106,8 @@ def _add_reads(router: APIRouter, checkout: Checkout) -> None:
         response_model=OrdersResponse,
         responses=examples.list_responses(),
     )
-    async def page(query: Annotated[OrdersQuery, Query()]) -> Response:
+    async def page(request: Request, query: Annotated[OrdersQuery, Query()]) -> Response:
+        _check_said_once(request)
         found = await checkout.page(_filters(query), number=query.page, size=query.size)
         return Response(wire.page_json(found, number=query.page, size=query.size), media_type=_JSON)
 
@@ -219,9 +221,22 @@ def _key_of(request: Request, wanted: Wanted) -> Key | None:
     return key_of(told[0], current_principal(), address=address, body_digest=wanted.digest)
 
 
-def _prefers_async(prefer: str | None) -> bool:
-    preferences = (prefer or "").split(",")
+def _prefers_async(request: Request) -> bool:
+    # It may stand in several lines, which count as one (RFC 7240).
+    preferences = ",".join(request.headers.getlist("prefer")).split(",")
     return any(one.partition(";")[0].strip().lower() == "respond-async" for one in preferences)
+
+
+def _check_said_once(request: Request) -> None:
+    """
+    Raise InvalidRequest where a value was given twice: the last would count, and nobody be told.
+    """
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    problems = [
+        Problem(f"query.{name}", "may stand only once") for name, n in names.items() if n > 1
+    ]
+    if problems:
+        raise InvalidRequest("The query cannot be accepted.", problems=problems)
 
 
 def _filters(query: OrdersQuery) -> Filters:
