@@ -4,6 +4,7 @@ Streams of events, apart from orders.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -41,7 +42,7 @@ async def _sent(news: News, *, keep_alive_s: float = 15, is_stopping: bool = Fal
         _NOTHING,
         news,
         after=3,
-        streams=Streams(),
+        place=nullcontext,
         is_stopping=lambda: is_stopping,
         keep_alive_s=keep_alive_s,
     )
@@ -96,10 +97,13 @@ async def test_more_watchers_than_can_be_told_are_refused() -> None:
     """
     Each reads the database now and then: beyond a bound they are told to come back.
     """
-    streams = Streams(most=1)
+    streams = Streams(most=3, most_of_one=2)
 
-    with streams.one(), pytest.raises(Overloaded), streams.one():
-        pass
+    with streams.one("a"), streams.one("a"):
+        with pytest.raises(Overloaded), streams.one("a"):
+            pass
+        with streams.one("b"), pytest.raises(Overloaded), streams.one("c"):
+            pass
 
-    with streams.one():
+    with streams.one("a"), streams.one("a"), streams.one("c"):
         pass

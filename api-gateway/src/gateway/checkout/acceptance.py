@@ -93,8 +93,8 @@ class Acceptance:
         """
         Have an order carried through that was accepted, and that nobody seems to be at.
         """
-        with _postponing(order):
-            await self._works.start(order.saga, order.id, **self._task(order))
+        await self._works.start(order.saga, order.id, **self._task(order))
+        log.warning("order.started_late", order_id=order.id, saga=order.saga)
 
     async def finish(self) -> None:
         """
@@ -163,8 +163,14 @@ class Acceptance:
         """
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
         return await asyncio.shield(task)
+
+    def _over(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        # Its caller may have left, and is not told any more: nothing was written.
+        if not task.cancelled() and task.exception() is not None:
+            log.info("order.not_accepted", error=type(task.exception()).__name__)
 
 
 class _Task(TypedDict):

@@ -4,6 +4,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -31,9 +32,6 @@ from servicekit.openapi import example
 
 #: What of a caller's time is left for the answer when the order is not through.
 ANSWER_MARGIN_S: Final = 0.25
-#: How often the events of an order that runs in another replica are looked for. Those of the
-#: orders that run here come by themselves.
-NEWS_S: Final = 0.4
 _JSON: Final = "application/json"
 _KEY: Final = "Idempotency-Key"
 
@@ -165,10 +163,10 @@ def _add_events(router: APIRouter, checkout: Checkout) -> None:
     ) -> Response:
         principal, after = current_principal(), _number_of(last_event_id)
 
-        async def news(number: int, within_s: float = NEWS_S) -> tuple[Sequence[Event], bool]:
-            return await checkout.news(principal, order_id, after=number, within_s=within_s)
+        async def news(number: int, *, is_waiting: bool = True) -> tuple[Sequence[Event], bool]:
+            return await checkout.news(principal, order_id, after=number, is_waiting=is_waiting)
 
-        told, is_over = first = await news(after, 0)
+        told, is_over = first = await news(after, is_waiting=False)
         if is_over and not told:
             return Response(status_code=204)
         lifecycle = request.app.state.lifecycle
@@ -176,7 +174,7 @@ def _add_events(router: APIRouter, checkout: Checkout) -> None:
             first,
             news,
             after=after,
-            streams=streams,
+            place=partial(streams.one, order_id),
             is_stopping=lambda: lifecycle.phase == "draining",
         )
 

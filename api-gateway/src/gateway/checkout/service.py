@@ -35,6 +35,9 @@ log = structlog.get_logger()
 _ELSEWHERE_S: Final = 0.1
 #: The same for one that runs here, where the end is told: in case it is taken over.
 _HERE_S: Final = 1.0
+#: How often whoever watches an order looks for news of it, by themselves or where they are told of it.
+_NEWS_ELSEWHERE_S: Final = 0.5
+_NEWS_HERE_S: Final = 3.0
 #: So long the last look may take, when the time for waiting is over.
 _LAST_LOOK_S: Final = 0.1
 
@@ -145,19 +148,18 @@ class Checkout:
         return order
 
     async def news(
-        self, principal: Principal, order_id: str, *, after: int, within_s: float
+        self, principal: Principal, order_id: str, *, after: int, is_waiting: bool
     ) -> tuple[list[Event], bool]:
         """
-        The events behind number ``after``, as soon as there are any, and whether those were the last.
+        The events behind number ``after``, and whether those were the last; raises NotFound.
 
-        None after ``within_s``. Raises NotFound.
+        Where there are none, and ``is_waiting``, it returns when there may be.
         """
         with self._chronicle.news.next(order_id) as news:
             order, events = await self._since(principal, order_id, after)
-            if events or order.has_ended:
-                return events, order.has_ended
-            await asyncio.wait({news}, timeout=within_s)
-        order, events = await self._since(principal, order_id, after)
+            if is_waiting and not events and not order.has_ended:
+                is_here = self._chronicle.is_here(order_id)
+                await asyncio.wait({news}, timeout=_NEWS_HERE_S if is_here else _NEWS_ELSEWHERE_S)
         return events, order.has_ended
 
     async def _settled(self, order: Order, wait_s: float) -> Order:

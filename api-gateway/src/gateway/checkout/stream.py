@@ -7,8 +7,9 @@ service drains, and after ``MOST_S``; a client comes back with the number of the
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import structlog
@@ -26,6 +27,8 @@ MEDIA_TYPE: Final = "text/event-stream"
 KEEP_ALIVE_S: Final = 15.0
 MOST_S: Final = 600.0
 MOST_STREAMS: Final = 500
+#: Nobody watches an order from more places; who would take all of them, takes these.
+MOST_OF_ONE: Final = 20
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     # Proxies that hold answers back until they are whole (nginx) are told not to.
@@ -41,22 +44,25 @@ class Streams:
     Those that are being sent; each reads the database now and then.
     """
 
-    def __init__(self, *, most: int = MOST_STREAMS) -> None:
+    def __init__(self, *, most: int = MOST_STREAMS, most_of_one: int = MOST_OF_ONE) -> None:
         self._most = most
-        self._open = 0
+        self._most_of_one = most_of_one
+        self._open = Counter[str]()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, order_id: str) -> Iterator[None]:
         """
-        Another one; raises Overloaded.
+        Another one of this order; raises Overloaded.
         """
-        if self._open >= self._most:
+        if self._open.total() >= self._most or self._open[order_id] >= self._most_of_one:
             raise Overloaded("the events of orders")
-        self._open += 1
+        self._open[order_id] += 1
         try:
             yield
         finally:
-            self._open -= 1
+            self._open[order_id] -= 1
+            if not self._open[order_id]:
+                del self._open[order_id]
 
 
 class EventStream(Response):
@@ -72,7 +78,7 @@ class EventStream(Response):
         news: News,
         *,
         after: int,
-        streams: Streams,
+        place: Callable[[], AbstractContextManager[None]],
         is_stopping: Callable[[], bool],
         keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
@@ -81,7 +87,7 @@ class EventStream(Response):
         self._first = first
         self._news = news
         self._after = after
-        self._streams = streams
+        self._place = place
         self._is_stopping = is_stopping
         self._keep_alive_s = keep_alive_s
 
@@ -89,7 +95,7 @@ class EventStream(Response):
         """
         Send until one of the ends; raises Overloaded where too many are sent already.
         """
-        with self._streams.one():
+        with self._place():
             await self._stream(receive, send)
 
     async def _stream(self, receive: Receive, send: Send) -> None:

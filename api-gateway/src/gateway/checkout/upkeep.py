@@ -5,6 +5,7 @@ administrator wants to be tried, write the timeline of what takes long, and forg
 Each replica does all of it; all of it is safe to do at the same moment elsewhere.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ LOST_AFTER: Final = timedelta(seconds=2)
 #: How far the clocks of replicas may be apart, for who asks them to try again.
 _SKEW: Final = timedelta(seconds=10)
 _BATCH: Final = 500
+#: How many lost orders are started at a time.
+_AT_ONCE: Final = 16
 _FLUSH_EVERY_S: Final = 0.2
 _LOOK_EVERY_S: Final = 1.0
 _FORGET_EVERY_S: Final = 60.0
@@ -97,7 +100,8 @@ class Upkeep:
         """
         Start every order that was accepted and that nobody carries through; returns how many.
 
-        Such is left by a replica that died in between, or by an engine that could not be reached.
+        Such is left by a replica that died in between, or by an engine that could not be reached; while
+        it cannot, this raises ServiceUnavailable.
         """
         before, after_id, started = self._now() - LOST_AFTER, "", 0
         seen: set[str] = set()
@@ -107,10 +111,11 @@ class Upkeep:
                     connection, before, after_id=after_id, limit=_BATCH
                 )
             seen |= {order.id for order in some}
-            for order in await self._unknown(some):
-                log.warning("order.started_late", order_id=order.id, saga=order.saga)
-                await self._acceptance.take_up(order)
-                started += 1
+            lost = await self._unknown(some)
+            for begin in range(0, len(lost), _AT_ONCE):
+                few = lost[begin : begin + _AT_ONCE]
+                await asyncio.gather(*map(self._acceptance.take_up, few))
+            started += len(lost)
             if len(some) < _BATCH:
                 break
             after_id = some[-1].id
