@@ -176,7 +176,7 @@ class Carrier:
     async def _carry(self, saga: Saga, given: Given) -> str:
         try:
             errand = Errand.of(given)
-        except Exception:  # as below: what another release has written is not to be lost by this one
+        except Exception:  # as below: another release has written it, and can read it
             log.exception("saga.unreadable", saga=saga.name)
             raise asyncio.CancelledError from None
         key = key_of(saga.name, errand.work.id)
