@@ -138,9 +138,9 @@ def test_identity_is_told_everything_it_seeds() -> None:
     assert not [name for name in serving if name.startswith("SEED_")]
 
 
-def test_the_gateway_is_told_no_secret() -> None:
+def test_the_gateway_is_told_its_own_secret_alone() -> None:
     """
-    It reads in nobody's name, lets guests write, and is believed by identity about addresses.
+    It orders in its own name, lets guests write, and is believed by identity about addresses.
     """
     demo = DemoSettings(folder=Path("/demo"), port_base=9000)
     by_name = {service.name: service for service in SERVICES}
@@ -154,7 +154,10 @@ def test_the_gateway_is_told_no_secret() -> None:
     gateway = told["api-gateway"]
     assert gateway["ANONYMOUS_SCOPES"] == "read,write"
     assert gateway["PRICING_SERVICE_URL"] == "http://127.0.0.1:9002"
-    assert not [value for value in gateway.values() if "secret of" in value]
+    assert [name for name, value in gateway.items() if "secret of" in value] == [
+        "SERVICE_CLIENT_SECRET"
+    ]
+    assert gateway["SERVICE_CLIENT_SECRET"] == "secret of client/api-gateway"
     assert told["identity-service"]["TRUSTED_PROXIES"] == "127.0.0.1"
     assert "ANONYMOUS_SCOPES" not in told["inventory-service"] | told["pricing-service"]
 

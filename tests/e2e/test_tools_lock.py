@@ -42,15 +42,20 @@ def wanted(level: Level) -> Iterator[Requirement]:
     groups = ["build"] if level is Level.RUN else ["build", "dev"]
     root = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     texts = [text for group in groups for text in root["dependency-groups"][group]]
-    for folder in CHECKOUT.distributions():
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        texts += project["dependencies"]
-        if level is Level.DEV:
-            extras = project.get("optional-dependencies", {})
-            texts += [text for extra in extras.values() for text in extra]
+    projects = [
+        tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        for folder in CHECKOUT.distributions()
+    ]
+    extras = {one["name"]: one.get("optional-dependencies", {}) for one in projects}
+    texts += [text for one in projects for text in one["dependencies"]]
     for requirement in map(Requirement, texts):
         if not requirement.name.startswith("storefront-"):
             yield requirement
+            continue
+        own = extras[requirement.name]
+        # For the tests, every extra is installed.
+        chosen = own if level is Level.DEV else requirement.extras
+        yield from (Requirement(text) for extra in chosen for text in own[extra])
 
 
 @pytest.mark.parametrize("level", Level)

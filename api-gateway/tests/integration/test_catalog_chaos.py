@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 from faulty_backend import FAULTS, KILLED, FaultyBackend, price, product
+from fresh_database import fresh_database
 from reading_crowd import Crowd
 
 from servicekit.testing import eventually
@@ -71,6 +72,8 @@ async def shop() -> AsyncIterator[Shop]:
         "INVENTORY_SERVICE_URL": backends["inventory"].url,
         "PRICING_SERVICE_URL": backends["pricing"].url,
         "CIRCUIT_BREAKER_TIMEOUT": str(BREAKER_S),
+        "DATABASE_URL": fresh_database(),
+        "TAKES_ORDERS": "false",
     }
     async with serve_process([sys.executable, "-m", "gateway", "serve"], environment) as served:
         shop = Shop(served.url, served.pid, backends)

@@ -65,7 +65,10 @@ async def test_health_tells_of_every_backend() -> None:
 
     assert (health["service"], health["status"]) == ("api-gateway", "healthy")
     backends = {"identity", "accounts", "pricing", *WAYS_TO_INVENTORY}
-    assert health["dependencies"] == dict.fromkeys(backends, "healthy")
+    backends |= {
+        f"{one}-{way}" for one in ("inventory", "pricing") for way in ("orders", "reports")
+    }
+    assert health["dependencies"] == dict.fromkeys({*backends, "database"}, "healthy")
     assert {*health["details"]["upstreams"]} == backends
 
 
