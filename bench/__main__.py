@@ -28,6 +28,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "gateway.connections": "The gateway: from 1 to 256 connections",
     "gateway.products": "The gateway: from 10 to 100,000 products",
     "gateway.orders": "The gateway: orders, one client and 32",
+    "gateway.reports": "The gateway: reports of 100,000 orders",
     "gateway.memory": "The gateway: memory over 200,000 requests",
 }
 _PROGRAM = """

@@ -40,13 +40,13 @@ def cpu_s(pid: int) -> float:
     return math.nan
 
 
-def memory_mb(pid: int) -> float:
+def memory_mb(pid: int, which: str = "VmRSS") -> float:
     """
-    The memory that a process has in RAM; megabytes.
+    The memory that a process has in RAM, or with "VmHWM" the most that it has had; megabytes.
     """
     with suppress(FileNotFoundError):
         for line in (_PROC / str(pid) / "status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{which}:"):
                 return int(line.split()[1]) / 1024
     return math.nan
 
