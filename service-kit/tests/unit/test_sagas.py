@@ -2,7 +2,11 @@
 Work in steps: forward, back, again, and after crashes.
 """
 
+import json
+from collections.abc import Awaitable, Callable
+
 import pytest
+from pydantic import JsonValue
 from toy_shop import STEPS, Shop
 
 from servicekit import deadline
@@ -161,6 +165,35 @@ async def test_work_that_somebody_else_has_begun_is_undone_whole() -> None:
     await shop.one_life(is_again=False)
 
     assert shop.asked == ["undo help", "undo van"]
+
+
+async def test_whoever_is_overtaken_undoes_what_it_has_done_itself() -> None:
+    """
+    Where another's record, of less, counts in place of one's own, every step before the pivot is undone.
+    """
+    refused, shop = Shop(), Shop()
+    refused.faults["van"] = ["refused"]
+    await refused.carry_out()
+    others = refused.journal.records
+
+    class Overtaken:
+        """
+        Somebody else writes first, while the steps are done here.
+        """
+
+        async def once(
+            self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
+        ) -> dict[str, JsonValue]:
+            await do()
+            found: dict[str, JsonValue] = json.loads(others[name])
+            return found
+
+    runner = Runner(pause=_no_pause, attention_after_s=60, now=shop.clock.now)
+    ending = await runner.carry_out(shop.saga, Work("w", {}), Overtaken())
+
+    assert ending.how == "refused"
+    assert shop.asked == ["van", "help", "undo help", "undo van"]
+    assert shop.standing == set()
 
 
 async def test_refused_pivot_stays_refused_after_a_crash() -> None:
