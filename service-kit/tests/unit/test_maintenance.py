@@ -2,6 +2,9 @@
 What is done from time to time.
 """
 
+from structlog.testing import capture_logs
+
+from servicekit.errors import ServiceUnavailable
 from servicekit.maintenance import Maintenance
 from servicekit.testing.clock import FakeClock
 from servicekit.testing.polling import eventually
@@ -30,3 +33,24 @@ async def test_maintenance_goes_on_after_a_failure() -> None:
             await eventually(lambda: clock.sleepers == 1)
 
     assert rounds == ["failing", "working"] * 2
+
+
+async def test_a_database_that_is_away_is_no_fault_of_the_task() -> None:
+    """
+    It is told in one line, without a traceback, and the other tasks have their turn.
+    """
+    rounds: list[str] = []
+
+    async def waiting() -> None:
+        raise ServiceUnavailable("the database")
+
+    async def working() -> None:
+        rounds.append("working")
+
+    with capture_logs() as logs:
+        await Maintenance({"waiting": waiting, "working": working}, interval_s=60).once()
+
+    assert rounds == ["working"]
+    assert [(line["event"], line["log_level"], "exc_info" in line) for line in logs] == [
+        ("maintenance.task_postponed", "warning", False)
+    ]
