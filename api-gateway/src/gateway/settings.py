@@ -161,9 +161,12 @@ class Settings(ServiceClientSettings, DurableSettings):
         The same for the calls of orders: an answer that is lost leaves time to ask again, and a backend
         that is back is found while there is still time, too.
         """
-        attempt_s = min(self.service_timeout, ORDERING_SHARE * self.order_deadline_seconds)
-        open_for_s = min(self.circuit_breaker_timeout, ORDERING_SHARE * self.order_deadline_seconds)
-        return replace(self.policy, attempt_timeout_s=attempt_s, breaker_open_for_s=open_for_s)
+        share_s = ORDERING_SHARE * self.order_deadline_seconds
+        return replace(
+            self.policy,
+            attempt_timeout_s=min(self.service_timeout, share_s),
+            breaker_open_for_s=min(self.circuit_breaker_timeout, share_s),
+        )
 
     @property
     def single_policy(self) -> Policy:

@@ -97,9 +97,8 @@ def not_ended(connection: Connection, order_ids: Sequence[str]) -> dict[str, str
     statement = (
         select(orders.c.id, orders.c.day)
         .where(orders.c.id.in_(order_ids), orders.c.ended_at.is_(None))
-        # In one order, or two who end several could wait for each other.
+        # In one order, or two who end several could wait for each other; beside whoever refers to them.
         .order_by(orders.c.id)
-        # Whoever adds what refers to an order does not wait for this, nor this for them.
         .with_for_update(key_share=True)
     )
     return {row.id: row.day for row in connection.execute(statement)}

@@ -2,7 +2,6 @@
 ``/orders``: placing an order, watching it, cancelling it.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Final
@@ -29,6 +28,7 @@ from servicekit import correlation, deadline
 from servicekit.auth import current_principal, requires
 from servicekit.errors import InvalidRequest, MalformedRequest, Problem
 from servicekit.openapi import example
+from servicekit.queries import check_said_once
 
 #: What of a caller's time is left for the answer when the order is not through.
 ANSWER_MARGIN_S: Final = 0.25
@@ -105,7 +105,7 @@ def _add_reads(router: APIRouter, checkout: Checkout) -> None:
         responses=examples.list_responses(),
     )
     async def page(request: Request, query: Annotated[OrdersQuery, Query()]) -> Response:
-        _check_said_once(request)
+        check_said_once(request)
         found = await checkout.page(_filters(query), number=query.page, size=query.size)
         return Response(wire.page_json(found, number=query.page, size=query.size), media_type=_JSON)
 
@@ -223,18 +223,6 @@ def _prefers_async(request: Request) -> bool:
     # It may stand in several lines, which count as one (RFC 7240).
     preferences = ",".join(request.headers.getlist("prefer")).split(",")
     return any(one.partition(";")[0].strip().lower() == "respond-async" for one in preferences)
-
-
-def _check_said_once(request: Request) -> None:
-    """
-    Raise InvalidRequest where a value was given twice: the last would count, and nobody be told.
-    """
-    names = Counter(name for name, _ in request.query_params.multi_items())
-    problems = [
-        Problem(f"query.{name}", "may stand only once") for name, n in names.items() if n > 1
-    ]
-    if problems:
-        raise InvalidRequest("The query cannot be accepted.", problems=problems)
 
 
 def _filters(query: OrdersQuery) -> Filters:

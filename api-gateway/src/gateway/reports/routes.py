@@ -2,7 +2,6 @@
 ``/reports``: for administrators, as JSON or as CSV.
 """
 
-from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +15,7 @@ from gateway.reports.models import Report
 from gateway.reports.period import span_of
 from gateway.reports.service import Reports
 from servicekit.auth import requires
-from servicekit.errors import InvalidRequest, Problem
+from servicekit.queries import check_said_once
 
 Period = Annotated[schemas.PeriodQuery, Query()]
 TopProducts = Annotated[schemas.TopProductsQuery, Query()]
@@ -97,18 +96,6 @@ def _span(query: schemas.PeriodQuery, reports: Reports) -> Span:
 def _answer(
     request: Request, query: schemas.FormQuery, reports: Reports, report: Report
 ) -> ReportAnswer:
-    _check_said_once(request)
+    check_said_once(request, but={"status"})
     form = form_of(query.format, request.headers.getlist("accept"))
     return ReportAnswer(report, form, at=reports.now())
-
-
-def _check_said_once(request: Request) -> None:
-    """
-    Raise InvalidRequest where a value was given twice: the last would count, and nobody be told.
-    """
-    names = Counter(name for name, _ in request.query_params.multi_items() if name != "status")
-    problems = [
-        Problem(f"query.{name}", "may stand only once") for name, n in names.items() if n > 1
-    ]
-    if problems:
-        raise InvalidRequest("The query cannot be accepted.", problems=problems)

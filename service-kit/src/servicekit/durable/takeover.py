@@ -162,7 +162,7 @@ class Replicas:
         try:
             await connection.execute("SELECT pg_advisory_lock(%s)", (_key(self._me),))
             await connection.execute(_BEAT, self._facts)
-        except BaseException:
+        except BaseException:  # cancelled, too: its lock would be held by nobody
             await connection.close()
             raise
         return connection

@@ -93,7 +93,7 @@ class Transact:
         await asyncio.to_thread(self._storage.check)
         try:
             self._launch(workflows)
-        except BaseException:
+        except BaseException:  # cancelled, too: what is launched has threads that go on
             await self.destroy()
             raise
 
@@ -140,7 +140,9 @@ class Transact:
         async def once() -> dict[str, JsonValue]:
             try:
                 return await do()
-            except Exception as failure:
+            except (
+                Exception
+            ) as failure:  # whatever it is, DBOS would record it; it is raised again below
                 raise _Unrecorded from failure
 
         try:
