@@ -24,6 +24,8 @@ LONGEST_S = 6 * 3600.0
 _TASKS = Path("/proc/self/task")
 #: Long enough for a thread that waits for Python's lock to be given it.
 _TURN_S = 0.001
+#: Running or ready to run, or waiting for a disk.
+_AWAKE = {"R", "D"}
 
 
 class _LeapingSelector(selectors.DefaultSelector):
@@ -43,8 +45,10 @@ class _LeapingSelector(selectors.DefaultSelector):
         if not timeout or ready:
             return ready
         while not ready and threading.active_count() > 1:
+            before = _switches_of_others()
             ready = super().select(_TURN_S)
-            if not _others_work():
+            after = _switches_of_others()
+            if after == before and None not in after.values():
                 break
         if not ready:
             self.now += timeout
@@ -53,21 +57,27 @@ class _LeapingSelector(selectors.DefaultSelector):
         return ready
 
 
-def _others_work() -> bool:
+def _switches_of_others() -> dict[str, int | None]:
     """
-    Whether another thread of this process runs, wants to, or waits for a disk.
+    How often each other thread of this process has gone to sleep; None while it is awake.
+
+    The same twice: nobody has had work in between. A state alone would not tell, for who works and
+    waits for Python's lock sleeps as well, if only for a moment.
     """
     own = str(threading.get_native_id())
-    return _TASKS.exists() and any(
-        _state_of(task) in {"R", "D"} for task in _TASKS.iterdir() if task.name != own
-    )
+    if not _TASKS.exists():
+        return {}
+    return {task.name: _switches_of(task) for task in _TASKS.iterdir() if task.name != own}
 
 
-def _state_of(task: Path) -> str:
+def _switches_of(task: Path) -> int | None:
     try:
-        return (task / "stat").read_text().rpartition(") ")[2][:1]
+        status = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines())
     except OSError:
-        return "gone"
+        return 0  # it has just ended
+    if status["State"][0] in _AWAKE:
+        return None
+    return int(status["voluntary_ctxt_switches"])
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
