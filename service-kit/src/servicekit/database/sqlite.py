@@ -35,11 +35,7 @@ def writing_engine(url: URL, limits: Limits, *, foreign_keys: bool = True) -> As
     event.listen(
         engine.sync_engine,
         "connect",
-        _pragmas(
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
-        ),
+        _pragmas("synchronous=FULL", f"foreign_keys={'ON' if foreign_keys else 'OFF'}"),
     )
     event.listen(engine.sync_engine, "begin", _statement("BEGIN IMMEDIATE"))
     return engine
@@ -50,8 +46,7 @@ def reading_engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: in
     An engine whose transactions see one state of the database and cannot change it.
     """
     engine = _engine(url, limits, pool_size=pool_size, max_overflow=max_overflow)
-    # WAL here as well: whoever opens a new file first, readers must not block writers.
-    event.listen(engine.sync_engine, "connect", _pragmas("journal_mode=WAL", "query_only=ON"))
+    event.listen(engine.sync_engine, "connect", _pragmas("query_only=ON"))
     event.listen(engine.sync_engine, "begin", _statement("BEGIN"))
     return engine
 

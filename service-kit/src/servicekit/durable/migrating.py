@@ -3,11 +3,9 @@ Brings the journal's tables to the form that the engine expects.
 """
 
 import asyncio
-import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import URL, Connection, text
@@ -38,17 +36,15 @@ def migrate(database_url: str) -> None:
     Raises ``ServiceUnavailable`` where the database is away.
     """
     url = journal_url(database_url)
-    is_sqlite = url.get_backend_name() == "sqlite"
-    # Whoever makes a new file has to be alone: SQLite waits for nobody while it goes over to WAL.
-    with _turn_at(Path(url.database or "")) if is_sqlite else nullcontext():
-        storage = Storage(url, application_name="sagas migrate")
-        try:
-            storage.check()
-            _migrate(url, storage)
-        except DBAPIError as error:
-            raise DurableError(f"a migration failed: {str(error.orig).splitlines()[0]}") from error
-        finally:
-            storage.dispose()
+    storage = Storage(url, application_name="sagas migrate")
+    try:
+        # On SQLite the file is in WAL mode after it, which DBOS would not wait for.
+        storage.check()
+        _migrate(url, storage)
+    except DBAPIError as error:
+        raise DurableError(f"a migration failed: {str(error.orig).splitlines()[0]}") from error
+    finally:
+        storage.dispose()
 
 
 async def upgrade(database_url: str) -> None:
@@ -64,14 +60,6 @@ def _migrate(url: URL, storage: Storage) -> None:
         return
     with storage.engine.connect() as connection:
         _migrate_postgresql(url, connection.execution_options(isolation_level="AUTOCOMMIT"))
-
-
-@contextmanager
-def _turn_at(database: Path) -> Iterator[None]:
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f"{database.name}.migrating").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _migrate_postgresql(url: URL, connection: Connection) -> None:

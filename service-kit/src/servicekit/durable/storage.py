@@ -16,6 +16,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import DBAPIError
 
+from servicekit.database.wal import go_over_to_wal
 from servicekit.errors import ServiceUnavailable
 
 #: Threads in which DBOS speaks to the database; more gain nothing under Python's lock.
@@ -24,7 +25,7 @@ THREADS: Final = 4
 _OTHER_CONNECTIONS: Final = 6
 _RETRY_AFTER_S: Final = 0.25
 _TOLD_EVERY: Final = 40
-_BUSY_TIMEOUT_MS: Final = 30_000
+_BUSY_TIMEOUT_S: Final = 30
 
 #: How soon a peer that is gone is noticed, on either side of a connection.
 _KEEPALIVE: Final = {
@@ -123,12 +124,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     # Writers take their lock when they begin, as DBOS's own engine has it.
     connection.isolation_level = "IMMEDIATE"
     for setting in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        f"busy_timeout={_BUSY_TIMEOUT_S * 1000}",
         "foreign_keys=ON",
-        "journal_mode=WAL",
         "synchronous=FULL",
     ):
         connection.execute(f"PRAGMA {setting}").close()
+    go_over_to_wal(connection, within_s=_BUSY_TIMEOUT_S)
 
 
 def _postgresql(url: URL, application_name: str) -> Engine:

@@ -2,7 +2,6 @@
 The one connection at a time that may change a database's form.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from servicekit.database import Limits, normalised_url, postgresql, sqlite
 from servicekit.database.translation import reaching_the_database, translate
-from servicekit.errors import ServiceUnavailable
 from servicekit.migrations.scripts import MigrationError
 
 #: Migrations may take long, and may wait long for those of another replica.
@@ -21,8 +19,6 @@ _LIMITS = Limits(
 )
 #: A change that waits for a table's lock holds up everyone who comes after it.
 _TABLE_LOCK_S = 10
-#: How long a file is waited for that another process is making; s.
-_PAUSES_S = (0.05,) * 100
 
 
 @asynccontextmanager
@@ -36,7 +32,9 @@ async def migrating(database_url: str, package: str) -> AsyncIterator[AsyncConne
     engine = _engine(database_url, package)
     try:
         async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(_begun(engine))
+            with reaching_the_database():
+                connection = await stack.enter_async_context(engine.connect())
+                await connection.begin()
             if connection.dialect.name == "postgresql":
                 await _take_turn(connection, package)
             yield connection
@@ -44,33 +42,6 @@ async def migrating(database_url: str, package: str) -> AsyncIterator[AsyncConne
             await connection.commit()
     finally:
         await engine.dispose()
-
-
-@asynccontextmanager
-async def _begun(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """
-    A connection with a transaction; where another process is just making the file, after a moment.
-
-    SQLite waits for nobody while a new file goes over to WAL.
-    """
-    for pause_s in (*_PAUSES_S, None):
-        async with AsyncExitStack() as stack:
-            try:
-                with reaching_the_database():
-                    connection = await stack.enter_async_context(engine.connect())
-                    await connection.begin()
-            except ServiceUnavailable as error:
-                if pause_s is None or not _is_busy(error):
-                    raise
-                await asyncio.sleep(pause_s)
-                continue
-            yield connection
-            return
-
-
-def _is_busy(error: ServiceUnavailable) -> bool:
-    cause = getattr(error.__cause__, "orig", error.__cause__)
-    return str(getattr(cause, "sqlite_errorname", "")).startswith("SQLITE_BUSY")
 
 
 def _engine(database_url: str, package: str) -> AsyncEngine:
