@@ -12,10 +12,12 @@ from fake_backends import FakeBackends
 from fresh_database import fresh_database
 from sqlalchemy import Connection
 
-from gateway.checkout import findings, repository
+from gateway.checkout import repository
 from gateway.checkout.findings import Finding, Findings
+from gateway.checkout.forgetting import forget
 from gateway.checkout.models import PLACE, End, Order, Status, Wanted
 from gateway.checkout.sagas import subject_of
+from gateway.tables import order_findings
 from gateway.upstreams.models import Item
 from servicekit.database import Database, Together
 from servicekit.testing import eventually
@@ -108,13 +110,13 @@ async def test_findings_are_kept_while_their_order_is_on_its_way(database: Datab
     await _findings(database).once("the way", _forward)
     late = NOW + timedelta(days=2)
 
-    def forget(connection: Connection) -> int:
-        return findings.forget(connection, late)
+    def forgotten(connection: Connection) -> int:
+        return forget(connection, order_findings.c.at, late)
 
     end = End("an-order", late, Status.FAILED)
-    open_ = await database.transact_at_once(forget)
+    open_ = await database.transact_at_once(forgotten)
     await database.transact_at_once(lambda connection: repository.end_placing(connection, [end]))
-    ended = await database.transact_at_once(forget)
+    ended = await database.transact_at_once(forgotten)
 
     assert (open_, ended) == (0, 1)
 

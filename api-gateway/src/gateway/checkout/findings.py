@@ -12,15 +12,12 @@ from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
+from sqlalchemy import Connection, bindparam, select, tuple_
 
 from gateway.checkout.adding import adding_new
-from gateway.tables import OPEN, order_findings, orders
+from gateway.tables import order_findings
 from servicekit.clock import Now
 from servicekit.database import Database, Together
-
-#: How many are forgotten in one transaction.
-BATCH: Final = 500
 
 _ADD: Final = adding_new(
     order_findings, returning=[order_findings.c.order_id, order_findings.c.name]
@@ -92,16 +89,3 @@ def keep_all(connection: Connection, rows: Sequence[Found]) -> Sequence[Finding]
         kept = connection.execute(select(order_findings).where(_WHOLE.in_(others)))
         known |= {(row.order_id, row.name): row.finding for row in kept}
     return [known[row.order_id, row.name] for row in rows]
-
-
-def forget(connection: Connection, before: datetime) -> int:
-    """
-    Drop what is older, but that of orders that are still on their way; how many it were.
-    """
-    is_open = exists().where(orders.c.id == order_findings.c.order_id, orders.c.status.in_(OPEN))
-    some = (
-        select(order_findings.c.order_id, order_findings.c.name)
-        .where(order_findings.c.at < before, ~is_open)
-        .limit(BATCH)
-    )
-    return connection.execute(delete(order_findings).where(_WHOLE.in_(some))).rowcount

@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
+from sqlalchemy import Connection, bindparam, select, tuple_
 
 from gateway.checkout.adding import adding_new
-from gateway.tables import OPEN, idempotency_keys, orders
+from gateway.tables import idempotency_keys
 from servicekit.auth import Principal
 from servicekit.database import Reading
 
 #: A guest's key with this many characters is taken to be nobody else's.
 SAFE_LENGTH: Final = 16
-#: How many are forgotten in one transaction.
-BATCH: Final = 500
 _VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
 _ADD: Final = adding_new(idempotency_keys, returning=[idempotency_keys.c.order_id])
@@ -117,19 +115,5 @@ async def find(reading: Reading, key: Key) -> Known | None:
     """
     What the key stands for.
     """
-    found = await reading.execute(_FIND, {"whose": key.caller, "digest": key.key_digest})
-    rows = found if isinstance(found, list | tuple) else [*found]
+    rows = [*await reading.execute(_FIND, {"whose": key.caller, "digest": key.key_digest})]
     return Known(rows[0].body_digest, rows[0].order_id) if rows else None
-
-
-def forget(connection: Connection, before: datetime) -> int:
-    """
-    Drop keys that are older, but those of orders that are still on their way; how many it were.
-    """
-    is_open = exists().where(orders.c.id == idempotency_keys.c.order_id, orders.c.status.in_(OPEN))
-    some = (
-        select(idempotency_keys.c.caller, idempotency_keys.c.key_digest)
-        .where(idempotency_keys.c.created_at < before, ~is_open)
-        .limit(BATCH)
-    )
-    return connection.execute(delete(idempotency_keys).where(_WHOLE.in_(some))).rowcount

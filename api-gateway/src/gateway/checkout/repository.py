@@ -66,8 +66,7 @@ async def by_id(reading: Reading, order_id: str) -> Order | None:
     """
     The order as it stands.
     """
-    found = await reading.execute(_BY_ID, {"order_id": order_id})
-    rows = found if isinstance(found, Sequence) else found.all()
+    rows = [*await reading.execute(_BY_ID, {"order_id": order_id})]
     return _order(rows[0]) if rows else None
 
 

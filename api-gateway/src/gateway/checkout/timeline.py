@@ -176,6 +176,5 @@ async def read(reading: Reading, order_id: str, *, after: int = 0) -> list[Event
     """
     The events of an order from behind number ``after`` on.
     """
-    found = await reading.execute(_SINCE, {"order_id": order_id, "seq": after})
-    rows = found if isinstance(found, Sequence) else found.all()
+    rows = await reading.execute(_SINCE, {"order_id": order_id, "seq": after})
     return [Event(row.name, row.at, row.facts, row.seq) for row in rows]

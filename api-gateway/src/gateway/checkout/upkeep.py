@@ -6,20 +6,22 @@ Each replica does all of it; all of it is safe to do at the same moment elsewher
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Column
 
-from gateway.checkout import findings, idempotency, repository
+from gateway.checkout import repository
 from gateway.checkout.acceptance import Acceptance, Terms
 from gateway.checkout.chronicle import Chronicle
+from gateway.checkout.forgetting import BATCH, forget
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.models import CANCEL, PLACE, Order
 from gateway.checkout.works import Works
+from gateway.tables import idempotency_keys, order_findings
 from servicekit.clock import Now
 from servicekit.database import Database
 from servicekit.maintenance import Maintenance
@@ -146,13 +148,13 @@ class Upkeep:
         """
         Drop the keys that were kept long enough; returns how many.
         """
-        return await self._forget(idempotency.forget, idempotency.BATCH)
+        return await self._forget(idempotency_keys.c.created_at)
 
     async def forget_findings(self) -> int:
         """
         The same for what was found out while orders were carried through.
         """
-        return await self._forget(findings.forget, findings.BATCH)
+        return await self._forget(order_findings.c.at)
 
     async def forget_ended(self) -> None:
         """
@@ -166,14 +168,14 @@ class Upkeep:
             for order_id in ended:
                 self._chronicle.forget(order_id)
 
-    async def _forget(self, forget: Callable[[Connection, datetime], int], batch: int) -> int:
+    async def _forget(self, moment: Column[Any]) -> int:
         before, forgotten = self._now() - self._terms.keep_keys, 0
         while True:
             some = await self._database.transact_at_once(
-                lambda connection: forget(connection, before)
+                lambda connection: forget(connection, moment, before)
             )
             forgotten += some
-            if some < batch:
+            if some < BATCH:
                 return forgotten
 
     async def _unknown(self, orders: Iterable[Order]) -> list[Order]:
