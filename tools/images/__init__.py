@@ -1,0 +1,3 @@
+"""
+What the ``Dockerfile`` needs besides pip. Standard library only, since it runs before anything is installed.
+"""
