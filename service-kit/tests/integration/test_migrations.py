@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 from sqlalchemy import inspect, text
 from toy_packages import TABLES, ToyPackage
 
@@ -219,16 +220,20 @@ async def test_database_of_a_newer_release_is_left_alone(
     package: ToyPackage, database: Database, database_url: str
 ) -> None:
     """
-    An older release that is rolled back to starts on the newer database, and does not touch it.
+    An older release that is rolled back to starts on the newer database, says so, and does not touch it.
     """
     package.has_migration("0001", CREATE_SHELVES)
     await migrations.upgrade(database_url, package.name)
     async with database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
 
-    await migrations.upgrade(database_url, package.name)
+    with structlog.testing.capture_logs() as log:
+        await migrations.upgrade(database_url, package.name)
+        await migrations.ensure_current(database, package.name)
 
     assert await migrations.is_current(database, package.name)
+    told = {"event": "migrations.database_is_newer", "applied": "0009", "known": "0001"}
+    assert log == [told | {"log_level": "warning"}] * 2
     async with database.read() as connection:
         version = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     assert version == "0009"

@@ -5,6 +5,7 @@ Packages with migrations, made up for one test.
 import importlib
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 TABLES = """
@@ -39,6 +40,7 @@ from alembic import op
 
 revision = {revision!r}
 down_revision = {down!r}
+ready_since = {ready_since!r}
 
 
 def upgrade() -> None:
@@ -72,11 +74,21 @@ class ToyPackage:
         for compiled in (module.parent / "__pycache__").glob("*"):
             compiled.unlink()
 
-    def has_migration(self, revision: str, body: str, *, after: str | None = None) -> None:
+    def has_migration(
+        self,
+        revision: str,
+        body: str,
+        *,
+        after: str | None = None,
+        ready_since: Mapping[str, str] | None = None,
+    ) -> None:
         """
         Add a migration, of which ``body`` is what it does.
         """
         code = MIGRATION.format(
-            revision=revision, down=after, body=textwrap.indent(textwrap.dedent(body), "    ")
+            revision=revision,
+            down=after,
+            ready_since=dict(ready_since or {}),
+            body=textwrap.indent(textwrap.dedent(body), "    "),
         )
         (self.versions / f"{revision}_made_up.py").write_text(code)

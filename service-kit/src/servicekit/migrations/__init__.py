@@ -78,15 +78,25 @@ async def is_current(database: Database, package: str) -> bool:
     """
     scripts = Scripts.of(package)
     async with database.read() as connection:
-        return await connection.run_sync(scripts.standing) is not Standing.BEHIND
+        standing, _ = await connection.run_sync(_standing, scripts)
+    return standing is not Standing.BEHIND
 
 
 async def ensure_current(database: Database, package: str) -> None:
     """
     Raise ``MigrationsPending``, which says what to run, unless every migration is applied.
+
+    On a database that a newer release has migrated a service starts all the same, and says so: in the
+    middle of an upgrade replicas of the release before are started anew, too. That they can work there
+    is held by ``compatibility``.
     """
-    if not await is_current(database, package):
+    scripts = Scripts.of(package)
+    async with database.read() as connection:
+        standing, applied = await connection.run_sync(_standing, scripts)
+    if standing is Standing.BEHIND:
         raise MigrationsPending(package)
+    if standing is Standing.AHEAD:
+        _log.warning("migrations.database_is_newer", applied=applied, known=scripts.head)
 
 
 def new_revision(package: str, message: str) -> Path:
@@ -111,8 +121,12 @@ async def pending_model_changes(database_url: str, package: str) -> list[str]:
         return await connection.run_sync(_differences, scripts)
 
 
+def _standing(connection: Connection, scripts: Scripts) -> tuple[Standing, str | None]:
+    return scripts.standing(connection), scripts.applied(connection)
+
+
 def _upgrade(connection: Connection, scripts: Scripts) -> None:
-    standing, before = scripts.standing(connection), scripts.applied(connection)
+    standing, before = _standing(connection, scripts)
     if standing is Standing.AHEAD:
         _log.warning("migrations.database_is_newer", applied=before, known=scripts.head)
     elif standing is Standing.BEHIND:
