@@ -8,7 +8,6 @@ Every route says who may call it; one that does not stops the start.
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -30,9 +29,6 @@ from servicekit.middleware.way import Way
 from servicekit.migrations import MigrationError
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import Telemetry
-
-if TYPE_CHECKING:
-    from servicekit.tracing import Tracing
 
 #: Open to everybody and bound to no deadline: a service must be able to say how it is.
 OPEN_PATHS = frozenset(
@@ -71,12 +67,16 @@ def create_service(
     """
     lifecycle = Lifecycle()
     telemetry = telemetry or Telemetry.configured(settings)
-    tracing = telemetry.tracing
+    telemetry.tell_of(
+        settings.service_name,
+        settings.service_version,
+        requests_in_progress=lambda: lifecycle.active_requests,
+    )
     app = Service(
         title=title,
         description=description,
         version=settings.service_version,
-        lifespan=_lifespan(settings, lifecycle, resources, tracing),
+        lifespan=_lifespan(settings, lifecycle, resources, telemetry),
         redirect_slashes=False,
         openapi_url=None,
         docs_url=None,
@@ -99,6 +99,7 @@ def create_service(
             verifier=verifier,
             anonymous_scopes=settings.anonymous_scopes,
             open_paths=OPEN_PATHS | frozenset(open_paths),
+            metrics=telemetry.tokens,
         ),
     ]
     app.way_to = lambda routes: Way(
@@ -109,7 +110,7 @@ def create_service(
         max_body_bytes=settings.max_body_bytes,
         timeless_paths=OPEN_PATHS,
         allowances=allowances,
-        tracing=tracing,
+        tracing=telemetry.tracing,
     )
     return app
 
@@ -153,13 +154,16 @@ def _lifespan(
     settings: ServiceSettings,
     lifecycle: Lifecycle,
     resources: Sequence[Resource],
-    tracing: "Tracing | None",
+    telemetry: Telemetry,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    tracing = telemetry.tracing
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if tracing is not None:
-                stack.callback(tracing.close)
+                stack.push_async_callback(tracing.aclose)
+            stack.enter_context(telemetry.loop_lag.watched())
             await _start(resources, stack, lifecycle)
             log.info("service.started", version=settings.service_version)
             yield

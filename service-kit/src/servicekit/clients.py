@@ -20,6 +20,7 @@ and closed together.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from prometheus_client import Gauge
 from pydantic import JsonValue
 
 from servicekit.auth import JwksKeys, ServiceToken, TokenVerifier
@@ -46,7 +47,11 @@ class Clients:
     ) -> None:
         self._settings = settings
         self._outside = outside
+        self._telemetry = telemetry
         self._observer = UpstreamMetrics(telemetry.registry)
+        self._failures = telemetry.counter(
+            "auth_renewal_failures", "Keys or own tokens that could not be fetched", ("of",)
+        )
         self._span = telemetry.tracing.client_span if telemetry.tracing else None
         self._clients: list[ServiceClient] = []
         self._closing: list[Callable[[], Awaitable[None]]] = []
@@ -74,6 +79,7 @@ class Clients:
             clock=self._outside.monotonic,
             sleep=self._outside.sleep,
         )
+        self._observer.watch(name)
         self._clients.append(client)
         self._closing.append(client.aclose)
         return client
@@ -91,7 +97,12 @@ class Clients:
         async def fetch() -> bytes:
             return (await identity.get(JWKS_PATH)).content
 
-        keys = JwksKeys(fetch)
+        keys = JwksKeys(fetch, on_failure=self._failures.labels("jwks").inc)
+        Gauge(
+            "auth_keys_age_seconds",
+            "Since identity's keys were last fetched",
+            registry=self._telemetry.registry,
+        ).set_function(lambda: keys.age_s)
         self._closing.append(keys.aclose)
         return TokenVerifier.eddsa(keys, issuer=issuer, audience=audience)
 
@@ -106,7 +117,7 @@ class Clients:
         async def fetch() -> bytes:
             return (await identity.post(TOKEN_PATH, form=form)).content
 
-        token = ServiceToken(fetch)
+        token = ServiceToken(fetch, on_failure=self._failures.labels("service-token").inc)
         self._closing.append(token.aclose)
         return token
 

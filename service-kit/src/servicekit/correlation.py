@@ -29,7 +29,8 @@ _NO_SPAN = "0" * 16
 class Correlation(NamedTuple):
     """
     The ids of what is being done now. ``caller`` is the service that says it asked, and
-    ``parent_span_id`` the span in which it did, if there are any.
+    ``parent_span_id`` the span in which it did, if there are any. ``is_span``: there is a span of
+    the id ``span_id``, and what is done now stands below it.
     """
 
     correlation_id: str
@@ -38,6 +39,7 @@ class Correlation(NamedTuple):
     sampled: bool = True
     caller: str | None = None
     parent_span_id: str | None = None
+    is_span: bool = False
 
     @property
     def traceparent(self) -> str:
@@ -105,6 +107,16 @@ def continued(
         return Correlation(correlation_id, fresh[32:64], span_id, caller=caller)
     sampled = bool(int(match[3], 16) & 1)
     return Correlation(correlation_id, match[1], span_id, sampled, caller, match[2])
+
+
+def resumed(correlation_id: str, traceparent: str | None) -> Correlation:
+    """
+    The ids of work that was written down with its ``traceparent``: it goes on below the same span.
+    """
+    ids = continued(correlation_id, traceparent)
+    if ids.parent_span_id is None:
+        return ids
+    return ids._replace(span_id=ids.parent_span_id, parent_span_id=None, is_span=True)
 
 
 def _known_form(match: re.Match[str]) -> bool:

@@ -188,6 +188,15 @@ class ServiceSettings(BaseSettings):
     otel_exporter_otlp_endpoint: Annotated[
         HttpUrl | None, Field(description="Where traces go (OTLP over HTTP); none: not traced")
     ] = None
+    otel_traces_sampler_arg: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="The share of traces that are recorded; who has decided before us decides",
+        ),
+    ] = 1.0
 
     @model_validator(mode="before")
     @classmethod

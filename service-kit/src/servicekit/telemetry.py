@@ -7,8 +7,7 @@ are known to HTTP.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
 from fastapi import APIRouter, Response
@@ -16,17 +15,21 @@ from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
+    Info,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
-from servicekit.auth import PUBLIC
+from servicekit.auth import PUBLIC, TokenMetrics
+from servicekit.buckets import Buckets
+from servicekit.loop_lag import LoopLag
 from servicekit.settings import ServiceSettings
+from servicekit.spans import Spans
 
 if TYPE_CHECKING:
     from servicekit.tracing import Tracing
@@ -34,19 +37,17 @@ if TYPE_CHECKING:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _EXAMPLE = 'http_request_duration_seconds_count{method="GET",route="/health",status="200"} 42.0\n'
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_BOUNDS = (*map(floatToGoString, LATENCY_BUCKETS_S), "+Inf")
 
 
 class RequestMetrics(Collector):
     """
     Counts and times the requests that a service answers.
 
-    A collector of its own, since every request passes here and the library's histogram
-    takes two locks and three times as long. Only the event loop's thread may observe.
+    Only the event loop's thread may observe.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._series: dict[tuple[str, str, int], _Durations] = {}
+        self._series: dict[tuple[str, str, int], Buckets] = {}
         registry.register(self)
 
     def observe(self, method: str, route: str, status: int, duration_s: float) -> None:
@@ -56,9 +57,10 @@ class RequestMetrics(Collector):
         key = (method if method in _METHODS else "OTHER", route, status)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = _Durations()
+            series = self._series[key] = Buckets(LATENCY_BUCKETS_S)
+        # Buckets.observe, without a call for each request.
         series.counts[bisect_left(LATENCY_BUCKETS_S, duration_s)] += 1
-        series.sum_s += duration_s
+        series.total += duration_s
 
     def collect(self) -> Iterator[Metric]:
         """
@@ -70,23 +72,8 @@ class RequestMetrics(Collector):
             labels=("method", "route", "status"),
         )
         for (method, route, status), series in self._series.items():
-            family.add_metric((method, route, str(status)), series.cumulated(), series.sum_s)
+            series.add_to(family, (method, route, str(status)))
         yield family
-
-
-class _Durations:
-    """
-    How many requests of one kind fell into each bucket, the last being for all that are slower.
-    """
-
-    __slots__ = ("counts", "sum_s")
-
-    def __init__(self) -> None:
-        self.counts = [0] * len(_BOUNDS)
-        self.sum_s = 0.0
-
-    def cumulated(self) -> list[tuple[str, float]]:
-        return [*zip(_BOUNDS, accumulate(map(float, self.counts)), strict=True)]
 
 
 class Telemetry:
@@ -97,7 +84,11 @@ class Telemetry:
     def __init__(self, tracing: "Tracing | None" = None) -> None:
         self.tracing = tracing
         self.registry = CollectorRegistry()
+        if tracing is not None:
+            self.registry.register(tracing.outbox)
         self.requests = RequestMetrics(self.registry)
+        self.tokens = TokenMetrics(self.registry)
+        self.loop_lag = LoopLag(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -116,8 +107,30 @@ class Telemetry:
                 service=settings.service_name,
                 version=settings.service_version,
                 endpoint=settings.otel_exporter_otlp_endpoint,
+                share=settings.otel_traces_sampler_arg,
             )
         )
+
+    @property
+    def spans(self) -> Spans | None:
+        """
+        How pieces of work show in traces; None where there are none.
+        """
+        return self.tracing
+
+    def tell_of(
+        self, service: str, version: str, *, requests_in_progress: Callable[[], float]
+    ) -> None:
+        """
+        Say what runs here, and how busy it is.
+        """
+        info = Info("service", "What runs here", registry=self.registry)
+        info.info({"name": service, "version": version})
+        Gauge(
+            "http_requests_in_progress",
+            "Requests whose answers are not over",
+            registry=self.registry,
+        ).set_function(requests_in_progress)
 
     def counter(self, name: str, description: str, labels: tuple[str, ...] = ()) -> Counter:
         """

@@ -284,22 +284,23 @@ async def test_remembered_tokens_end_when_the_keys_are_too_old(
         await verifier.verify(token)
 
 
-async def test_the_fetch_does_not_inherit_its_callers_deadline_or_ids(
+async def test_the_fetch_has_the_ids_of_who_caused_it_and_not_its_deadline(
     issuer: TokenIssuer, clock: FakeClock
 ) -> None:
     """
-    What all callers share is cut short by none of them, and bears the mark of none.
+    What all callers share is cut short by none of them, and is found in the trace of the first.
     """
+    ids = correlation.new()
     seen: list[object] = []
 
     async def fetch() -> Mapping[str, object]:
         seen.append((deadline.remaining_s(), correlation.current()))
         return {"keys": [issuer.jwk]}
 
-    with deadline.within(0.001), correlation.correlated(correlation.new()):
+    with deadline.within(0.001), correlation.correlated(ids):
         await JwksKeys(fetch, now=clock.monotonic).key("key-1")
 
-    assert seen == [(None, None)]
+    assert seen == [(None, ids)]
 
 
 async def test_closing_ends_a_fetch_in_progress(keys: JwksKeys, identity: Identity) -> None:

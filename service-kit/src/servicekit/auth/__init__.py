@@ -22,6 +22,7 @@ from servicekit.auth.access import (
 )
 from servicekit.auth.jwks import JwksKeys
 from servicekit.auth.keys import KeySource, PublicKey, StaticKeys, UnknownKey
+from servicekit.auth.metrics import TokenMetrics
 from servicekit.auth.middleware import AuthenticationMiddleware, Verifier
 from servicekit.auth.principals import (
     Kind,
@@ -48,6 +49,7 @@ __all__ = [
     "Scope",
     "ServiceToken",
     "StaticKeys",
+    "TokenMetrics",
     "TokenVerifier",
     "UnknownKey",
     "Verifier",

@@ -44,14 +44,22 @@ class JwksKeys:
         fresh_for_s: float = FRESH_FOR_S,
         usable_for_s: float = USABLE_FOR_S,
         cooldown_s: float = COOLDOWN_S,
+        on_failure: Callable[[], object] = lambda: None,
     ) -> None:
         async def fetch_keys() -> Mapping[str, PublicKey]:
             return keys_of(await fetch())
 
-        self._renewal = Renewal(fetch_keys, name="jwks", now=now)
+        self._renewal = Renewal(fetch_keys, name="jwks", now=now, on_failure=on_failure)
         self._fresh_for_s = fresh_for_s
         self._usable_for_s = usable_for_s
         self._cooldown_s = cooldown_s
+
+    @property
+    def age_s(self) -> float:
+        """
+        Seconds since the keys were asked for; infinite before there are any.
+        """
+        return self._renewal.age_s
 
     async def key(self, kid: str) -> PublicKey:
         """

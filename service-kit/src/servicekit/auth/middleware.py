@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from servicekit.auth.metrics import TokenMetrics
 from servicekit.auth.principals import CURRENT, Principal, anonymous
 from servicekit.auth.refusals import refused
 from servicekit.error_rendering import render
@@ -51,11 +52,13 @@ class AuthenticationMiddleware:
         verifier: Verifier,
         anonymous_scopes: Iterable[str],
         open_paths: Collection[str] = frozenset(),
+        metrics: TokenMetrics | None = None,
     ) -> None:
         self._app = app
         self._verifier = verifier
         self._anonymous = anonymous(anonymous_scopes)
         self._open_paths = frozenset(open_paths)
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
@@ -68,12 +71,16 @@ class AuthenticationMiddleware:
             token = None if scope["path"] in self._open_paths else _bearer_token(scope)
             principal = self._anonymous if token is None else await self._verifier.verify(token)
         except StorefrontError as error:
+            if self._metrics is not None:
+                self._metrics.failed(error)
             if isinstance(error, AuthError):
                 log.info("auth.refused", reason=error.reason)
             if scope["type"] == "http":
                 raise
             await _deny(error, scope, receive, send)
             return
+        if token is not None and self._metrics is not None:
+            self._metrics.verified += 1
         scope[SCOPE_KEY] = principal.kind
         caller = CURRENT.set(principal)
         try:

@@ -4,16 +4,21 @@ A value that another service gives and that has to be fetched anew from time to 
 One fetch runs at a time and is shared by all that wait for it; it belongs to
 none of them, so neither a caller that leaves nor a caller's deadline ends it.
 A fetch that fails leaves the last value in place and is repeated after a
-growing pause. How old a value may be is for the user of this class to say.
+growing pause. How old a value may be is for the user of this class to say. In logs and traces it
+stands with the request that was the first to need it.
 """
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from contextvars import Context
 from typing import Final, Generic, TypeVar
 
 import structlog
+
+from servicekit import correlation
+from servicekit.correlation import Correlation
 
 T = TypeVar("T")
 
@@ -36,10 +41,12 @@ class Renewal(Generic[T]):
         name: str,
         now: Callable[[], float],
         fetch_timeout_s: float = FETCH_TIMEOUT_S,
+        on_failure: Callable[[], object] = lambda: None,
     ) -> None:
         self._fetch = fetch
         self._fetch_timeout_s = fetch_timeout_s
         self._name = name
+        self._on_failure = on_failure
         self._now = now
         self._task: asyncio.Task[None] | None = None
         self._attempted_at = -math.inf
@@ -78,8 +85,9 @@ class Renewal(Generic[T]):
         if self._now() < self._attempted_at + max(self._pause_s, at_most_every_s):
             return None
         self._attempted_at = self._now()
-        # An empty context: the fetch has no caller's deadline, correlation id or principal.
-        self._task = asyncio.create_task(self._run(), name=f"renew-{self._name}", context=Context())
+        # An empty context: the fetch has no caller's deadline and no caller's identity.
+        run = self._run(correlation.current())
+        self._task = asyncio.create_task(run, name=f"renew-{self._name}", context=Context())
         return self._task
 
     async def attempt(self, *, at_most_every_s: float = 0.0) -> None:
@@ -105,13 +113,18 @@ class Renewal(Generic[T]):
             return 0.0
         return min(FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 16), LONGEST_PAUSE_S)
 
-    async def _run(self) -> None:
+    async def _run(self, caused_by: Correlation | None) -> None:
+        with nullcontext() if caused_by is None else correlation.correlated(caused_by):
+            await self._renew()
+
+    async def _renew(self) -> None:
         began_at = self._now()
         try:
             async with asyncio.timeout(self._fetch_timeout_s):
                 value = await self._fetch()
         except Exception as error:  # noqa: BLE001 - a task's outermost handler: whatever fails, the last value stays and the fetch is repeated
             self._failures += 1
+            self._on_failure()
             # Not the message: it may quote what was sent or received.
             log.warning(
                 "auth.renewal_failed",

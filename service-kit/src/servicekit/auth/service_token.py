@@ -29,11 +29,17 @@ class ServiceToken:
     ServiceUnavailable is raised.
     """
 
-    def __init__(self, fetch: FetchToken, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        fetch: FetchToken,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        on_failure: Callable[[], object] = lambda: None,
+    ) -> None:
         async def fetch_token() -> _Issued:
             return _issued(await fetch())
 
-        self._renewal = Renewal(fetch_token, name="service-token", now=now)
+        self._renewal = Renewal(fetch_token, name="service-token", now=now, on_failure=on_failure)
 
     async def __call__(self) -> str:
         """

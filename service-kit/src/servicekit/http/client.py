@@ -38,11 +38,12 @@ from servicekit.http.requests import (
 )
 from servicekit.http.translation import error_of_failure, error_of_response
 from servicekit.http.watching import Watched
+from servicekit.spans import Span
 
 #: What stands for a network: a real one, or one of a test's making.
 Transport = httpx.AsyncBaseTransport
 #: Opens a span around a call, given the upstream and the method.
-Span = Callable[[str, str], AbstractContextManager[None]]
+SpanOf = Callable[[str, str], AbstractContextManager[Span | None]]
 
 
 class Sending(TypedDict, total=False):
@@ -71,7 +72,7 @@ class ServiceClient:
         policy: Policy = DEFAULT_POLICY,
         authorize: Callable[[], Awaitable[str]] | None = None,
         observer: Observer | None = None,
-        span: Span | None = None,
+        span: SpanOf | None = None,
         network: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -165,7 +166,7 @@ class ServiceClient:
         key: str | None = None,
     ) -> Reply:
         url = self._addresses.of(path, params)
-        with nullcontext() if self._span is None else self._span(self.name, method):
+        with nullcontext() if self._span is None else self._span(self.name, method) as span:
             outgoing = headers_for(
                 method,
                 body,
@@ -175,7 +176,11 @@ class ServiceClient:
                 given=headers,
             )
             call = self._begin(method, is_keyed=IDEMPOTENCY_HEADER in outgoing)
-            return await self._exchange(call, request_of(call, url, outgoing, body))
+            try:
+                return await self._exchange(call, request_of(call, url, outgoing, body))
+            finally:
+                if span is not None:
+                    _describe(span, call)
 
     def _begin(self, method: str, *, is_keyed: bool) -> Call:
         now = self._clock()
@@ -213,3 +218,10 @@ class ServiceClient:
             elapsed_s=self._clock() - call.started_at,
             is_safe=call.is_safe,
         )
+
+
+def _describe(span: Span, call: Call) -> None:
+    if call.status is not None:
+        span.note("http.response.status_code", call.status)
+    if call.attempts > 1:
+        span.note("http.request.resend_count", call.attempts - 1)

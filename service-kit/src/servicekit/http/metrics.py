@@ -55,6 +55,13 @@ class UpstreamMetrics:
             registry=registry,
         )
 
+    def watch(self, upstream: str) -> None:
+        """
+        There is an upstream, whose breaker is closed: told from the first scrape on.
+        """
+        self._breaker_state.labels(upstream).set(_STATE_NUMBERS[State.CLOSED])
+        self._retries.labels(upstream)
+
     def call_started(self, upstream: str, method: str) -> None:  # noqa: ARG002 - the protocol's
         """
         A call has begun.

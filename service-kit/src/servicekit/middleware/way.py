@@ -21,7 +21,7 @@ from servicekit.middleware.correlation import Headers, id_headers, ids_of
 from servicekit.middleware.error_boundary import ErrorBoundary
 from servicekit.middleware.head import serve_head_as_get
 from servicekit.middleware.lifetime import Allowance, Lifetime
-from servicekit.middleware.request_log import RequestLog
+from servicekit.middleware.request_log import QUIET_PATHS, RequestLog
 from servicekit.middleware.told import ENCODING, LENGTH, Told, told_by
 from servicekit.telemetry import RequestMetrics
 
@@ -65,7 +65,7 @@ class Way:
         if scope["type"] == "lifespan":
             return self._app(scope, receive, send)
         told = told_by(scope["headers"])
-        if self._tracing is not None:
+        if self._tracing is not None and scope["path"] not in QUIET_PATHS:
             return self._traced(self._tracing, scope, receive, send, told)
         # Handed on and not awaited here: a coroutine less for each request.
         return self._with_ids(ids_of(told), scope, receive, send, told)

@@ -1,0 +1,133 @@
+"""
+Spans on their way to the collector: sent by a thread, in batches, from a line that has an end.
+
+A collector that is away, slow or saying no costs what it does not take and nothing else: whoever ends a span
+never waits, memory is bounded, and the log tells once that it began and once that it is over.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+#: Spans that may wait: about 4 MB.
+_ROOM: Final = 2048
+_AT_ONCE: Final = 512
+#: How long the first of a batch waits for others; s.
+_GATHERING_S: Final = 1.0
+#: The pause after a failure; twice as long after each that follows, up to the last; s.
+_FIRST_PAUSE_S: Final = 1.0
+_LAST_PAUSE_S: Final = 30.0
+#: How long the end may take; s.
+_FAREWELL_S: Final = 2.0
+
+log = structlog.get_logger()
+
+
+class Outbox(SpanProcessor, Collector):
+    """
+    Takes spans that have ended, and counts what became of them.
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        # It would tell of each attempt.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+        self._exporter = exporter
+        self._line: deque[ReadableSpan] = deque()
+        self._change = threading.Event()
+        self._is_ending = False
+        self._failures = 0
+        self._sent = self._refused = self._left_out = 0
+        self._thread = threading.Thread(target=self._deliver, name="span outbox", daemon=True)
+        self._thread.start()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """
+        Let the span be sent, or leave it out where too many wait.
+        """
+        if span.context is None or not span.context.trace_flags.sampled:
+            return
+        if len(self._line) >= _ROOM or self._is_ending:
+            self._left_out += 1
+            return
+        self._line.append(span)
+        if len(self._line) in {1, _AT_ONCE}:
+            self._change.set()
+
+    def shutdown(self) -> None:
+        """
+        Send what waits, for a moment at most.
+        """
+        self._is_ending = True
+        self._change.set()
+        self._thread.join(_FAREWELL_S)
+        self._exporter.shutdown()
+
+    def collect(self) -> Iterator[Metric]:
+        """
+        The counts, for a scrape.
+        """
+        family = CounterMetricFamily(
+            "trace_spans", "Spans by what became of them", labels=("outcome",)
+        )
+        family.add_metric(("sent",), self._sent)
+        family.add_metric(("refused",), self._refused)
+        family.add_metric(("left_out",), self._left_out)
+        yield family
+
+    def _deliver(self) -> None:
+        while not self._is_ending:
+            self._wait()
+            self._send_batch()
+        # What failed now would fail again: nobody waits for it.
+        while self._line and not self._failures:
+            self._send_batch()
+
+    def _wait(self) -> None:
+        """
+        Until there is a batch, or part of one that has waited long enough; longer after a failure.
+        """
+        if not self._line:
+            self._change.wait()
+        until = time.monotonic() + self._pause_s()
+        while not self._is_ending and (left_s := until - time.monotonic()) > 0:
+            self._change.clear()
+            if len(self._line) >= _AT_ONCE and not self._failures:
+                return
+            self._change.wait(left_s)
+
+    def _pause_s(self) -> float:
+        if not self._failures:
+            return _GATHERING_S
+        return min(_LAST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures, 10))
+
+    def _send_batch(self) -> None:
+        batch = [self._line.popleft() for _ in range(min(_AT_ONCE, len(self._line)))]
+        if not batch:
+            return
+        try:
+            result = self._exporter.export(batch)
+        except Exception as error:  # noqa: BLE001  # a thread's outermost handler: traces harm nobody
+            self._failed(batch, type(error).__name__)
+            return
+        if result is not SpanExportResult.SUCCESS:
+            self._failed(batch, "not taken")
+            return
+        self._sent += len(batch)
+        if self._failures:
+            log.info("traces.sent_again", refused=self._refused, left_out=self._left_out)
+        self._failures = 0
+
+    def _failed(self, batch: list[ReadableSpan], why: str) -> None:
+        self._refused += len(batch)
+        self._failures += 1
+        if self._failures == 1:
+            log.warning("traces.not_sent", why=why, spans=len(batch))
