@@ -1,11 +1,12 @@
 """
 What a service can be told on the command line: ``python -m <package> COMMAND``.
 
-Every service knows ``serve``, ``migrate``, ``revision`` and ``settings``; it may add
-commands of its own. A fault that an operator can mend is one line and exit code 2.
+Every service knows ``serve``, ``migrate``, ``migrated``, ``revision`` and ``settings``; it may
+add commands of its own. A fault that an operator can mend is one line and exit code 2.
 """
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 
 from servicekit import logs, migrations, server
 from servicekit.errors import InvalidRequest, StorefrontError
+from servicekit.migrations.waiting import wait_until_current
 from servicekit.settings import ServiceSettings, SettingsError, example_env, load
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -75,9 +77,16 @@ def _run(service: Service[S], settings: S, chosen: argparse.Namespace) -> int:
         case "serve":
             return server.run(service.create_app(settings), settings)
         case "migrate":
-            migrations.migrate(settings.database_url, service.package)
+            # The service's own tables last: where they are current, the rest is.
             if service.also_migrate is not None:
                 service.also_migrate(settings.database_url)
+            migrations.migrate(settings.database_url, service.package)
+            return 0
+        case "migrated":
+            waiting = wait_until_current(
+                settings.database_url, service.package, within_s=chosen.within
+            )
+            asyncio.run(waiting)
             return 0
         case "revision":
             migrations.new_revision(service.package, chosen.message)
@@ -91,6 +100,8 @@ def _parser(service: Service[S]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="answer requests until told to stop")
     commands.add_parser("migrate", help="bring the database to the newest form")
+    migrated = commands.add_parser("migrated", help="wait until somebody else has migrated it")
+    migrated.add_argument("--within", type=float, default=60.0, metavar="SECONDS")
     revision = commands.add_parser("revision", help="write a migration for changed tables")
     revision.add_argument("message", help="what the migration does, in a few words")
     commands.add_parser("settings", help="print every setting with its default")
