@@ -50,8 +50,8 @@ BREACHES = {
         "shelves.colour may no longer be NULL",
     ),
     "a default is taken away": (
-        'with op.batch_alter_table("floors") as floors:\n    '
-        + 'floors.alter_column("name", existing_type=sa.String(20), server_default=None)',
+        BATCH.replace("shelves", "floors")
+        + 'alter_column("name", existing_type=sa.String(20), server_default=None)',
         "floors.name can no longer be left out",
     ),
     "a new column must be given": (
