@@ -1,0 +1,3 @@
+"""
+What the shop in containers needs besides its images: its secrets. Standard library only.
+"""
