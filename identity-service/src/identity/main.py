@@ -32,7 +32,11 @@ def create_app(
     """
     telemetry = Telemetry.configured(settings)
     services = build_services(settings, telemetry=telemetry, now=now, hash_cost=hash_cost)
-    maintenance = Maintenance(_tasks(services), interval_s=settings.maintenance_interval_seconds)
+    maintenance = Maintenance(
+        _tasks(services),
+        interval_s=settings.maintenance_interval_seconds,
+        runs=telemetry.task_runs,
+    )
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:

@@ -34,6 +34,7 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
     maintenance = Maintenance(
         {"expire-reservations": services.stock.sweep},
         interval_s=settings.sweep_interval_seconds,
+        runs=telemetry.task_runs,
     )
 
     @asynccontextmanager

@@ -36,6 +36,7 @@ def create_app(
     maintenance = Maintenance(
         {"forget-old-quotes": services.quotes.forget_old},
         interval_s=settings.maintenance_interval_seconds,
+        runs=telemetry.task_runs,
     )
 
     @asynccontextmanager

@@ -86,7 +86,8 @@ def create_service(
     error_rendering.install(app)
     openapi.install(app)
     identity = Identity(settings.service_name, settings.service_version, settings.service_port)
-    own = health_router(identity, lifecycle, Checks(checks), details or {})
+    probed = Checks(checks, registry=telemetry.registry)
+    own = health_router(identity, lifecycle, probed, details or {})
     # Routes are tried in order: what is asked for most stands first.
     for router in (*routers, own, telemetry.router(), docs_router(app)):
         # An included router stands between the application and its routes, at 12 us a request.

@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Response
+from prometheus_client import CollectorRegistry, Gauge
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.config import JsonDict
 
@@ -102,9 +103,19 @@ class Checks:
     """
 
     def __init__(
-        self, checks: Sequence[HealthCheck], *, clock: Callable[[], float] = time.monotonic
+        self,
+        checks: Sequence[HealthCheck],
+        *,
+        registry: CollectorRegistry | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checks = tuple(checks)
+        self._found = Gauge(
+            "dependency_healthy",
+            "1: well when it was last asked after, by a probe or for /health; 0: not",
+            ("dependency",),
+            registry=registry,
+        )
         self._clock = clock
         self._lock = asyncio.Lock()
         self._results: dict[str, DependencyState] = {}
@@ -120,6 +131,8 @@ class Checks:
                 self._results = {
                     check.name: state for check, state in zip(self._checks, states, strict=True)
                 }
+                for name, state in self._results.items():
+                    self._found.labels(name).set(state == "healthy")
                 self._kept_until = self._clock() + RESULT_KEPT_S
             return self._results
 

@@ -7,14 +7,40 @@ Each replica does all of it; every task must be safe to do at the same moment el
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
 from servicekit.errors import ServiceUnavailable
 
 log = structlog.get_logger()
 
 Task = Callable[[], Awaitable[object]]
+
+
+class TaskRuns:
+    """
+    Counts what the runs of a service's tasks came to; *postponed* are those that the database was away for.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._runs = Counter(
+            "maintenance_runs", "Runs of maintenance tasks", ("task", "outcome"), registry=registry
+        )
+
+    def expect(self, task: str) -> None:
+        """
+        Tell of a task from the first scrape on, or its first failure would be no increase.
+        """
+        for outcome in ("done", "postponed", "failed"):
+            self._runs.labels(task, outcome)
+
+    def ended(self, task: str, outcome: Literal["done", "postponed", "failed"]) -> None:
+        """
+        A task has run.
+        """
+        self._runs.labels(task, outcome).inc()
 
 
 class Maintenance:
@@ -27,11 +53,15 @@ class Maintenance:
         tasks: Mapping[str, Task],
         *,
         interval_s: float,
+        runs: TaskRuns | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._tasks = dict(tasks)
         self._interval_s = interval_s
+        self._runs = runs or TaskRuns(CollectorRegistry())
         self._sleep = sleep
+        for name in self._tasks:
+            self._runs.expect(name)
 
     async def once(self) -> None:
         """
@@ -42,8 +72,12 @@ class Maintenance:
                 await task()
             except ServiceUnavailable as error:
                 log.warning("maintenance.task_postponed", task=name, code=error.code)
+                self._runs.ended(name, "postponed")
             except Exception:  # a worker's loop: the next round tries again, whatever it was
                 log.exception("maintenance.task_failed", task=name)
+                self._runs.ended(name, "failed")
+            else:
+                self._runs.ended(name, "done")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

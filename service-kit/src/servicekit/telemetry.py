@@ -28,6 +28,7 @@ from prometheus_client.registry import Collector
 from servicekit.auth import PUBLIC, TokenMetrics
 from servicekit.buckets import Buckets
 from servicekit.loop_lag import LoopLag
+from servicekit.maintenance import TaskRuns
 from servicekit.settings import ServiceSettings
 from servicekit.spans import Spans
 
@@ -89,6 +90,7 @@ class Telemetry:
         self.requests = RequestMetrics(self.registry)
         self.tokens = TokenMetrics(self.registry)
         self.loop_lag = LoopLag(self.registry)
+        self.task_runs = TaskRuns(self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -230,6 +230,27 @@ async def test_a_lost_dependency_shows(
     assert (probe.status_code, live.status_code) == (ready, 200)
 
 
+async def test_a_lost_dependency_shows_in_the_metrics(calling: Calling) -> None:
+    """
+    Each dependency's state, as it was found last, can be alarmed on.
+    """
+
+    async def gone() -> None:
+        raise ConnectionError
+
+    async def well() -> None:
+        pass
+
+    checks = [HealthCheck("database", gone), HealthCheck("redis", well)]
+
+    async with calling(sample_app(checks=checks)) as client:
+        await client.get("/health/ready")
+        text = (await client.get("/metrics")).text
+
+    assert 'dependency_healthy{dependency="database"} 0.0' in text
+    assert 'dependency_healthy{dependency="redis"} 1.0' in text
+
+
 async def test_probing_hard_asks_dependencies_once(calling: Calling) -> None:
     """
     Many probes in a moment cost a dependency one check.

@@ -2,10 +2,11 @@
 What is done from time to time.
 """
 
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from servicekit.errors import ServiceUnavailable
-from servicekit.maintenance import Maintenance
+from servicekit.maintenance import Maintenance, TaskRuns
 from servicekit.testing.clock import FakeClock
 from servicekit.testing.polling import eventually
 
@@ -54,3 +55,31 @@ async def test_a_database_that_is_away_is_no_fault_of_the_task() -> None:
     assert [(line["event"], line["log_level"], "exc_info" in line) for line in logs] == [
         ("maintenance.task_postponed", "warning", False)
     ]
+
+
+async def test_what_tasks_come_to_is_counted() -> None:
+    """
+    A task's failures can be alarmed on, the first one too: it was told of before.
+    """
+    registry = CollectorRegistry()
+    errors: list[Exception] = [OSError(), ServiceUnavailable("the database")]
+
+    async def ill_at_first() -> None:
+        if errors:
+            raise errors.pop()
+
+    def counted() -> dict[str, float | None]:
+        return {
+            outcome: registry.get_sample_value(
+                "maintenance_runs_total", {"task": "sweep", "outcome": outcome}
+            )
+            for outcome in ("done", "postponed", "failed")
+        }
+
+    maintenance = Maintenance({"sweep": ill_at_first}, interval_s=60, runs=TaskRuns(registry))
+    before = counted()
+    for _ in range(4):
+        await maintenance.once()
+
+    assert before == {"done": 0, "postponed": 0, "failed": 0}
+    assert counted() == {"done": 2, "postponed": 1, "failed": 1}

@@ -24,6 +24,8 @@ class CheckoutMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=telemetry.registry,
         )
+        #: What the tasks of the upkeep came to.
+        self.task_runs = telemetry.task_runs
         #: Of all replicas, as last counted.
         self.needing_attention = Gauge(
             "orders_needing_attention",

@@ -71,7 +71,11 @@ class Upkeep:
         """
         Go on in the background while inside; at the end all that was accepted is begun.
         """
-        writing = Maintenance({"write-timelines": self.write_timelines}, interval_s=_FLUSH_EVERY_S)
+        writing = Maintenance(
+            {"write-timelines": self.write_timelines},
+            interval_s=_FLUSH_EVERY_S,
+            runs=self._metrics.task_runs,
+        )
         looking = Maintenance(
             {
                 "start-lost-orders": self.start_lost,
@@ -79,6 +83,7 @@ class Upkeep:
                 "count-attention": self.count_attention,
             },
             interval_s=_LOOK_EVERY_S,
+            runs=self._metrics.task_runs,
         )
         forgetting = Maintenance(
             {
@@ -87,6 +92,7 @@ class Upkeep:
                 "forget-ended": self.forget_ended,
             },
             interval_s=_FORGET_EVERY_S,
+            runs=self._metrics.task_runs,
         )
         async with writing.running(), looking.running(), forgetting.running():
             yield

@@ -68,6 +68,7 @@ class Engine:
         self._works = Works()
         self._pauses = Pauses(outside.sleep)
         self._metrics = SagaMetrics(telemetry, lambda: self.running_count)
+        self._task_runs = telemetry.task_runs
         self._starting: set[asyncio.Task[None]] = set()
         self._transact: Transact | None = None
         self._carrier: Carrier | None = None
@@ -89,7 +90,10 @@ class Engine:
             transact = Transact(self._url, name=service, executor_id=executor_id)
             await stack.enter_async_context(self._carrying(transact))
             forgetting = Maintenance(
-                {"forget-sagas": self._forget}, interval_s=_FORGETTING_EVERY_S, sleep=self._sleep
+                {"forget-sagas": self._forget},
+                interval_s=_FORGETTING_EVERY_S,
+                runs=self._task_runs,
+                sleep=self._sleep,
             )
             await stack.enter_async_context(forgetting.running())
             yield
