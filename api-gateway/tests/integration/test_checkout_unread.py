@@ -73,7 +73,11 @@ async def test_whoever_waits_for_an_accepted_order_hears_its_number_while_it_can
     url = fresh_database()
     database, away = Database(url), Database(url)
     await away.aclose()
-    together, metrics, works = Together(database), CheckoutMetrics(Telemetry()), Idle()
+    together, metrics, works = (
+        Together(database),
+        CheckoutMetrics(Telemetry(), max_running=1),
+        Idle(),
+    )
     chronicle = Chronicle(database, together, metrics, now=utc_now)
     terms = Terms(timedelta(seconds=10), max_running=5, keep_keys=timedelta(hours=24))
     acceptance = Acceptance(

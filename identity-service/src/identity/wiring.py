@@ -24,6 +24,7 @@ from servicekit import migrations
 from servicekit.auth import TokenVerifier
 from servicekit.clock import Now, utc_now
 from servicekit.database import Database
+from servicekit.database.metrics import PoolMetrics
 from servicekit.telemetry import Telemetry
 
 
@@ -69,8 +70,10 @@ def build_services(
     """
     The parts, put together; nothing is opened yet.
     """
-    events = AuthEvents(telemetry or Telemetry())
+    telemetry = telemetry or Telemetry()
+    events = AuthEvents(telemetry)
     database = Database.configured(settings)
+    PoolMetrics(telemetry.registry, database)
     hashing = PasswordHashing(
         hash_cost or settings.hash_cost,
         threads=settings.password_hash_threads,

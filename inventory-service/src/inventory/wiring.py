@@ -14,6 +14,7 @@ from inventory.stock.service import StockService
 from servicekit import migrations
 from servicekit.clock import Now, utc_now
 from servicekit.database import Database
+from servicekit.database.metrics import PoolMetrics
 from servicekit.telemetry import Telemetry
 
 
@@ -46,8 +47,10 @@ def build_services(
     """
     The parts, put together; nothing is opened yet.
     """
-    events = StockEvents(telemetry or Telemetry())
+    telemetry = telemetry or Telemetry()
+    events = StockEvents(telemetry)
     database = Database.configured(settings)
+    PoolMetrics(telemetry.registry, database)
     stock = StockService(
         database,
         events,

@@ -18,6 +18,7 @@ from pricing.settings import Settings
 from servicekit import migrations
 from servicekit.clock import Now, utc_now
 from servicekit.database import Database
+from servicekit.database.metrics import PoolMetrics
 from servicekit.redis import RedisStore
 from servicekit.telemetry import Telemetry
 
@@ -60,6 +61,7 @@ def build_services(
     """
     telemetry = telemetry or Telemetry()
     database = Database.configured(settings)
+    PoolMetrics(telemetry.registry, database)
     redis = _redis(settings)
     steady = SteadyTime(now=now, monotonic=monotonic)
     bound = timedelta(seconds=settings.price_cache_seconds)

@@ -16,15 +16,16 @@ context of any caller.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import Context, ContextVar
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from servicekit import correlation, deadline
+from servicekit.batch_counts import BatcherStats, Batches
 from servicekit.errors import DeadlineExceeded, Overloaded
 from servicekit.lookups import Entry, SharedCall, Wait
 
@@ -57,20 +58,6 @@ class BatcherClosed(RuntimeError):
     """
     The batcher was closed before the answer came.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class BatcherStats:
-    """
-    What was asked, and at what cost. ``shared`` lookups waited for a key that another had asked for.
-    """
-
-    lookups: int
-    shared: int
-    keys: int
-    calls: int
-    waiting: int
-    in_flight: int
 
 
 class Batcher(Generic[K, V]):
@@ -118,6 +105,9 @@ class Batcher(Generic[K, V]):
         self._sending: asyncio.Handle | None = None
         self._is_closed = False
         self._n_lookups = self._n_shared = self._n_keys = self._n_calls = 0
+        #: Since when somebody is in line.
+        self._line_since = 0.0
+        self.batches = Batches()
 
     def begin(self, wait: Wait, key: K) -> Entry[K, V]:
         """
@@ -132,6 +122,8 @@ class Batcher(Generic[K, V]):
             return entry
         else:
             if entry is None:
+                if not self._line:
+                    self._line_since = time.monotonic()
                 entry = self._line[key] = Entry(key, self._left)
                 # Not now: what else begins in this turn of the loop goes with it.
                 self._send_after(0)
@@ -247,6 +239,8 @@ class Batcher(Generic[K, V]):
         self._n_waiting -= call.waits_left
         self._n_keys += len(call.entries)
         self._n_calls += 1
+        waited_s = time.monotonic() - self._line_since
+        self.batches.sent(len(call.entries), waited_s=waited_s)
         self._calls.add(call)
         if self._patience_s > 0:
             self._n_prompt += 1

@@ -62,6 +62,7 @@ WRONG = {
     "DRAIN_DELAY_SECONDS": ["-1", "301"],
     "DRAIN_TIMEOUT_SECONDS": ["-1", "601"],
     "OTEL_EXPORTER_OTLP_ENDPOINT": ["collector:4318"],
+    "OTEL_TRACES_SAMPLER_ARG": ["-0.1", "1.1", "nan", "always_on"],
 }
 #: Fields of which any text is right, or whose rule spans two fields and is tested by itself.
 FREE = {

@@ -5,11 +5,16 @@ What the catalog's lookups cost, and what its answers lacked: counted on the way
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway.catalog.service import Catalog
-from servicekit.batching import BatcherStats
+from servicekit.batch_counts import BatcherStats
 
 #: What a batcher counts: the name of the series, what it means, and where it stands.
 _COUNTED: Final[tuple[tuple[str, str, Callable[[BatcherStats], int]], ...]] = (
@@ -40,8 +45,24 @@ class CatalogMetrics(Collector):
             yield _series(CounterMetricFamily, name, description, by_upstream)
         waiting = {upstream: one.waiting for upstream, one in stats.items()}
         yield _series(GaugeMetricFamily, "catalog_waiting", "Lookups that wait to go out", waiting)
+        yield from self._batches()
         yield self._lists()
         yield self._lacks()
+
+    def _batches(self) -> Iterator[Metric]:
+        loaders = self._catalog.loaders
+        keys = HistogramMetricFamily("catalog_batch_keys", "Keys of one call", labels=("upstream",))
+        waits = HistogramMetricFamily(
+            "catalog_batch_wait_seconds",
+            "How long the first in line had waited when a call went out",
+            labels=("upstream",),
+        )
+        loaders.products.batches.keys.add_to(keys, ("inventory",))
+        loaders.prices.batches.keys.add_to(keys, ("pricing",))
+        loaders.products.batches.waits_s.add_to(waits, ("inventory",))
+        loaders.prices.batches.waits_s.add_to(waits, ("pricing",))
+        yield keys
+        yield waits
 
     def _lists(self) -> Metric:
         family = CounterMetricFamily(

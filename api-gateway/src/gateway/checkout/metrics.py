@@ -13,7 +13,7 @@ class CheckoutMetrics:
     Orders by what became of them, the seconds until their callers were told, and how many are held up.
     """
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Telemetry, *, max_running: int) -> None:
         self._orders = telemetry.counter(
             "orders_total", "Orders by what became of them in this replica", ("outcome",)
         )
@@ -26,6 +26,11 @@ class CheckoutMetrics:
         )
         #: What the tasks of the upkeep came to.
         self.task_runs = telemetry.task_runs
+        Gauge(
+            "saga_limit",
+            "Works in this replica from which on no new order is taken",
+            registry=telemetry.registry,
+        ).set(max_running)
         #: Of all replicas, as last counted.
         self.needing_attention = Gauge(
             "orders_needing_attention",

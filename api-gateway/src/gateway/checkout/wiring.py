@@ -17,6 +17,7 @@ from gateway.upstreams.quotes import Quotes
 from gateway.upstreams.stock import Stock
 from servicekit.clock import Now, utc_now
 from servicekit.database import Database, Together
+from servicekit.database.metrics import GroupMetrics, PoolMetrics
 from servicekit.sagas import Saga
 from servicekit.telemetry import Telemetry
 
@@ -50,8 +51,10 @@ def build_checkout(
     """
     The parts, put together; nothing runs yet.
     """
-    metrics = CheckoutMetrics(telemetry)
-    together = Together(database)
+    PoolMetrics(telemetry.registry, database)
+    metrics = CheckoutMetrics(telemetry, max_running=terms.max_running)
+    groups = GroupMetrics(telemetry.registry)
+    together = Together(database, watch=groups, spans=telemetry.spans)
     chronicle = Chronicle(database, together, metrics, now=now)
     engine = engine_for(checkout_sagas(stock, quotes, chronicle))
     acceptance = Acceptance(

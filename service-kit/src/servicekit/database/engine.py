@@ -72,6 +72,8 @@ class Database:
             if self.dialect == "sqlite"
             else postgresql.glancing_engine(self._writer)
         ).sync_engine
+        # On SQLite the one that writes has a pool of its own.
+        self._most_connections = pool_size + max_overflow + (self.dialect == "sqlite")
         self._visits = Visits()
         self._is_closed = False
         #: Reads of one statement, without a transaction around it; see ``Glance``.
@@ -163,6 +165,14 @@ class Database:
                 self._transaction(self._pinger) as connection,
             ):
                 await connection.execute(text(_PING[self.dialect]))
+
+    def connections(self) -> tuple[int, int]:
+        """
+        How many are in use, and how many there may be; one for health checks comes on top.
+        """
+        pools = {engine.sync_engine.pool for engine in (self._writer, self._reader)}
+        in_use = sum(pool.checkedout() for pool in pools)  # type: ignore[attr-defined]  # queue pools
+        return in_use, self._most_connections
 
     async def aclose(self) -> None:
         """

@@ -25,13 +25,14 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from servicekit.database.engine import Database
 from servicekit.database.translation import is_locked_out
 from servicekit.errors import ServiceUnavailable
+from servicekit.spans import Spans
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -45,6 +46,16 @@ MAX_ROWS: Final = 100
 GROUP_LOCK_S: Final = 0.1
 #: How many that were taken apart are written at a time.
 _ALONE_AT_ONCE: Final = 8
+
+
+class Watch(Protocol):
+    """
+    Is told of transactions, on the event loop.
+    """
+
+    def written(self, rows: int) -> None: ...
+
+    def taken_apart(self) -> None: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -63,8 +74,17 @@ class Together:
     Writes rows of all kinds, those that wait at the same time in one transaction.
     """
 
-    def __init__(self, database: Database, *, max_rows: int = MAX_ROWS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        max_rows: int = MAX_ROWS,
+        watch: Watch | None = None,
+        spans: Spans | None = None,
+    ) -> None:
         self._database = database
+        self._watch = watch
+        self._spans = spans
         self._max_rows = max_rows
         self._waiting: list[_Wish] = []
         self._writer: asyncio.Task[None] | None = None
@@ -78,6 +98,12 @@ class Together:
         A caller that is cancelled leaves its row to be written. Rows of one ``write_all`` are in the order
         in which they came; those that came with others are written before or after them.
         """
+        if self._spans is None:
+            return await self._written(write_all, row)
+        with self._spans.span(f"write {write_all.__name__}", {}):
+            return await self._written(write_all, row)
+
+    async def _written(self, write_all: WriteAll[Row, Result], row: Row) -> Result:
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Wish(write_all, row, result))
         if self._writer is None:
@@ -118,8 +144,12 @@ class Together:
                 # The database is away for all of them.
                 _settle(wishes, [failure] * len(wishes))
             else:
+                if self._watch is not None:
+                    self._watch.taken_apart()
                 self._apart(wishes)
         else:
+            if self._watch is not None:
+                self._watch.written(len(wishes))
             _settle(wishes, results)
 
     def _apart(self, wishes: Sequence[_Wish]) -> None:
