@@ -42,15 +42,18 @@ class Acceptor:
 
     def close(self) -> None:
         """
-        Accept all who wait, and nobody after them.
+        Accept all who wait, and nobody after them: whoever comes now is refused.
         """
         if self._is_closed:
             return
         self._is_closed = True
+        self._loop.remove_reader(self._listener)
         self._accept(socket.SOMAXCONN)
+        # In the same breath: whom the system lets in from now on would be thrown out again, with a
+        # request that may have been sent, where a balancer can send it elsewhere if it is refused.
+        self._listener.close()
         if self._pause is not None:
             self._pause.cancel()
-        self._loop.remove_reader(self._listener)
 
     async def wait_closed(self) -> None:
         """
@@ -82,6 +85,8 @@ class Acceptor:
         log.error("connections.not_accepted", error=error.strerror, pause_s=self.pause_s)
         # What could not be accepted goes on waiting, and would call here again at once.
         self._loop.remove_reader(self._listener)
+        if self._is_closed:
+            return
         self._pause = self._loop.call_later(self.pause_s, self._go_on)
 
     async def _begin(self, connection: socket.socket) -> None:

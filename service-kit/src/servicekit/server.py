@@ -4,7 +4,7 @@ Runs an application by uvicorn, and stops it without losing a request.
 On SIGTERM or SIGINT the service says at once that it is not ready, goes on
 serving for a delay so that balancers can turn away, then stops accepting,
 waits for requests in progress, and leaves. A second signal skips the delay,
-a third one does not wait for requests either.
+a third one does not wait for requests either. A start is given up at the first.
 """
 
 import asyncio
@@ -51,13 +51,25 @@ class DrainingServer(uvicorn.Server):
         self._stop_at: float | None = None
         self._is_told = False
         self._acceptors: list[Acceptor] = []
+        self._starting: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """
         Start the application, and keep what that has made out of the garbage collector's sight.
         """
-        # None to accept on: uvicorn's own way would be uvloop's.
-        await super().startup([])
+        self._starting = asyncio.current_task()
+        try:
+            # None to accept on: uvicorn's own way would be uvloop's.
+            await super().startup([])
+        except asyncio.CancelledError:
+            if not self.should_exit:
+                raise
+            log.info("service.start_given_up")
+            # What has started of the application is stopped with the loop.
+            self._lifecycle.refuse()
+            return
+        finally:
+            self._starting = None
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
@@ -80,7 +92,7 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """
-        Begin the drain; at a second signal end it; at a third end everything.
+        Begin the drain; at a second signal end it; at a third end everything. Give up a start.
         """
         if self.should_exit:
             self.force_exit = True
@@ -89,6 +101,9 @@ class DrainingServer(uvicorn.Server):
             self._stop_at = time.monotonic() + self._drain_delay_s
         else:
             self.should_exit = True
+            if (starting := self._starting) is not None:
+                # Whatever it waits for, nobody will be served.
+                starting.get_loop().call_soon_threadsafe(starting.cancel)
 
     async def on_tick(self, counter: int) -> bool:
         """

@@ -4,6 +4,7 @@ How a service starts, drains and stops, as a process over a real port.
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from servicekit.testing import ServedProcess, eventually, serve_process
+from servicekit.testing.guarded import GuardedProcess, shared_lock
 from servicekit.testing.programs import run_program
 
 SAMPLE = [sys.executable, str(Path(__file__).parents[1] / "support" / "sample_process.py")]
@@ -121,6 +123,29 @@ async def test_a_second_signal_ends_the_delay() -> None:
         code = await process.ended(within_s=5)
 
     assert code == 0
+
+
+async def test_a_start_that_waits_is_given_up_at_a_signal(tmp_path: Path, free_port: int) -> None:
+    """
+    SIGTERM before the service is ready ends it in order, whatever its start waits for.
+    """
+    log, lock = tmp_path / "log", tmp_path / "lock"
+    log.touch()
+    env = {"SERVICE_NAME": "sample", "SERVICE_PORT": str(free_port), "SAMPLE_DATABASE": "silent"}
+    with shared_lock(lock):
+        process = GuardedProcess(
+            [*SAMPLE, "serve"], lock=lock, log=log, env={**os.environ, **env}, is_warm=True
+        )
+        try:
+            await eventually(lambda: "sample.waiting" in log.read_text(), within_s=30)
+            process.signal(signal.SIGTERM)
+            code = await asyncio.to_thread(process.wait, 10)
+        finally:
+            process.stop()
+
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert code == 0
+    assert events[-2:] == ["service.start_given_up", "sample.left"]
 
 
 async def test_a_client_that_leaves_is_noted_and_harms_nobody() -> None:

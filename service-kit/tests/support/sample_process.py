@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import APIRouter, FastAPI
 from sample_service import SECRET, Doors, router
 
@@ -19,6 +20,8 @@ from servicekit.commands import Command, Service, main
 from servicekit.errors import ServiceUnavailable
 from servicekit.settings import ServiceSettings
 
+log = structlog.get_logger()
+
 
 @asynccontextmanager
 async def database() -> AsyncIterator[None]:
@@ -27,7 +30,17 @@ async def database() -> AsyncIterator[None]:
     """
     if os.environ.get("SAMPLE_DATABASE") == "gone":
         raise ServiceUnavailable("the database")
+    if os.environ.get("SAMPLE_DATABASE") == "silent":
+        await _waited_for_ever()
     yield
+
+
+async def _waited_for_ever() -> None:
+    log.info("sample.waiting")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        log.info("sample.left")
 
 
 def keyed(doors: Doors) -> APIRouter:
