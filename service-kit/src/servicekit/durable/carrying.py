@@ -6,22 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
-from typing import Final, Self
+from typing import Final
 
 import structlog
 from pydantic import JsonValue
 
 from servicekit import correlation
 from servicekit.clock import Now
-from servicekit.correlation import Correlation
+from servicekit.durable.errands import Errand, key_of
 from servicekit.durable.metrics import CountingWitness, SagaMetrics
 from servicekit.durable.pauses import Pauses
 from servicekit.durable.transact import Given, LostOwnership, Transact
 from servicekit.durable.works import Works
 from servicekit.errors import ServiceUnavailable
-from servicekit.sagas import Ending, Pause, Runner, Saga, Work
+from servicekit.sagas import Ending, Pause, Runner, Saga, Watch, Work
 
 #: Recovered works that make their first attempts at once: a restart must not flood who was slow.
 _RECOVERING_AT_ONCE: Final = 8
@@ -30,49 +29,6 @@ AT_ONCE_S: Final = 1.5
 _RESUMED_AFTER_S: Final = 5.0
 
 log = structlog.get_logger()
-
-
-def key_of(saga: str, work_id: str) -> str:
-    """
-    A work's name in the journal.
-    """
-    return f"{saga}:{work_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """
-    A work with the ids of the request that it belongs to, as the journal keeps them.
-    """
-
-    work: Work
-    ids: Correlation
-
-    @classmethod
-    def of(cls, given: Given) -> Self:
-        """
-        Read what ``given`` has written.
-        """
-        until, subject = given["until"], given["subject"]
-        assert isinstance(subject, dict)  # noqa: S101  # written by `given`
-        work = Work(
-            str(given["id"]), subject, None if until is None else datetime.fromisoformat(str(until))
-        )
-        ids = correlation.continued(str(given["correlation_id"]), str(given["traceparent"]))
-        return cls(work, ids)
-
-    def given(self) -> Given:
-        """
-        Plain JSON.
-        """
-        until = self.work.until
-        return {
-            "id": self.work.id,
-            "subject": dict(self.work.subject),
-            "until": None if until is None else until.isoformat(),
-            "correlation_id": self.ids.correlation_id,
-            "traceparent": self.ids.traceparent,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +71,19 @@ class Carrier:
     """
 
     def __init__(
-        self, transact: Transact, works: Works, metrics: SagaMetrics, patience: Patience
+        self,
+        transact: Transact,
+        works: Works,
+        metrics: SagaMetrics,
+        patience: Patience,
+        *,
+        watch: Watch,
     ) -> None:
         self._transact = transact
         self._works = works
         self._metrics = metrics
         self._patience = patience
+        self._watch = watch
         self._recovering = asyncio.Semaphore(_RECOVERING_AT_ONCE)
         self._resuming: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -207,11 +170,16 @@ class Carrier:
 
     def _runner(self, pause: Pause) -> Runner:
         patience = self._patience
-        return Runner(pause=pause, attention_after_s=patience.attention_after_s, now=patience.now)
+        return Runner(
+            pause=pause,
+            attention_after_s=patience.attention_after_s,
+            now=patience.now,
+            watch=self._watch,
+        )
 
     def _over(self, saga: Saga, work: Work, ending: Ending) -> None:
-        self._metrics.ended(saga.name, ending)
-        self._works.end(key_of(saga.name, work.id))
+        after_s = self._works.end(key_of(saga.name, work.id))
+        self._metrics.ended(saga.name, ending, after_s=after_s)
 
     @asynccontextmanager
     async def _turn(

@@ -22,12 +22,14 @@ from servicekit import correlation
 from servicekit.clock import Now, utc_now
 from servicekit.durable.addresses import journal_url
 from servicekit.durable.alone import alone_on
-from servicekit.durable.carrying import Carrier, Errand, Patience, key_of
+from servicekit.durable.carrying import Carrier, Patience
+from servicekit.durable.errands import Errand, key_of
 from servicekit.durable.metrics import SagaMetrics
 from servicekit.durable.pauses import Pauses
 from servicekit.durable.settings import DurableSettings
 from servicekit.durable.takeover import Replicas, Resuming
 from servicekit.durable.transact import Transact, only_one
+from servicekit.durable.watching import SagaWatch
 from servicekit.durable.works import Works
 from servicekit.errors import ServiceUnavailable
 from servicekit.health import HealthCheck
@@ -67,7 +69,12 @@ class Engine:
         self._sleep = outside.sleep
         self._works = Works()
         self._pauses = Pauses(outside.sleep)
-        self._metrics = SagaMetrics(telemetry, lambda: self.running_count)
+        self._metrics = SagaMetrics(
+            telemetry,
+            running=lambda: self._works.count,
+            waiting=lambda: self._works.resting_count,
+        )
+        self._watch = SagaWatch(self._metrics, telemetry.spans)
         self._task_runs = telemetry.task_runs
         self._starting: set[asyncio.Task[None]] = set()
         self._transact: Transact | None = None
@@ -224,7 +231,7 @@ class Engine:
     @asynccontextmanager
     async def _carrying(self, transact: Transact) -> AsyncIterator[None]:
         patience = Patience(self._pauses, self._settings.undo_attention_after_seconds, self._now)
-        carrier = Carrier(transact, self._works, self._metrics, patience)
+        carrier = Carrier(transact, self._works, self._metrics, patience, watch=self._watch)
         await transact.launch(carrier.workflows(self._sagas))
         self._transact, self._carrier = transact, carrier
         self._judge(is_judging=True)

@@ -3,11 +3,12 @@ What Prometheus is told of sagas.
 """
 
 from collections.abc import Callable
+from functools import cache
 
-from prometheus_client import Gauge
+from prometheus_client import Gauge, Histogram
 
-from servicekit.sagas import Ending, Entry, Witness, Work
-from servicekit.telemetry import Telemetry
+from servicekit.sagas import Attempt, Ending, Entry, Witness, Work
+from servicekit.telemetry import LATENCY_BUCKETS_S, Telemetry
 
 
 class SagaMetrics:
@@ -15,8 +16,30 @@ class SagaMetrics:
     Counts works by saga, which are few.
     """
 
-    def __init__(self, telemetry: Telemetry, running: Callable[[], float]) -> None:
-        Gauge("saga_running", "Works now", registry=telemetry.registry).set_function(running)
+    def __init__(
+        self, telemetry: Telemetry, *, running: Callable[[], float], waiting: Callable[[], float]
+    ) -> None:
+        registry = telemetry.registry
+        Gauge("saga_running", "Works now", registry=registry).set_function(running)
+        Gauge(
+            "saga_waiting", "Works that wait between two attempts", registry=registry
+        ).set_function(waiting)
+        self._durations_s = Histogram(
+            "saga_duration_seconds",
+            "Time from a work's beginning in this replica to its end",
+            ("saga", "outcome"),
+            buckets=(*LATENCY_BUCKETS_S, 30.0, 60.0, 300.0, 3600.0),
+            registry=registry,
+        )
+        attempts_s = Histogram(
+            "saga_attempt_duration_seconds",
+            "Time of one attempt of a step",
+            ("saga", "step", "deed", "outcome"),
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        # Finding a series takes longer than counting in it; there are few, and all of them stay.
+        self._attempts_of = cache(attempts_s.labels)
         self._ended = telemetry.counter("saga_ended", "Works that ended", ("saga", "outcome"))
         self._recoveries = telemetry.counter(
             "saga_recoveries", "Works that went on after a crash or a restart", ("saga",)
@@ -28,11 +51,20 @@ class SagaMetrics:
             "saga_attention", "Works that began to need attention", ("saga", "step")
         )
 
-    def ended(self, saga: str, ending: Ending) -> None:
+    def ended(self, saga: str, ending: Ending, *, after_s: float) -> None:
         """
         A work has ended.
         """
         self._ended.labels(saga, ending.how).inc()
+        self._durations_s.labels(saga, ending.how).observe(after_s)
+
+    def attempted(self, attempt: Attempt, outcome: str, duration_s: float) -> None:
+        """
+        An attempt is over.
+        """
+        deed = "undo" if attempt.is_undo else "do"
+        series = self._attempts_of(attempt.saga, attempt.step, deed, outcome)
+        series.observe(duration_s)
 
     def recovered(self, saga: str) -> None:
         """

@@ -3,6 +3,7 @@ The works that run in this process, and who waits for them.
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ class _Work:
     """
 
     over: asyncio.Future[bool]
+    began_at: float = field(default_factory=time.monotonic)
     starting: int = 0
     is_started_here: bool = False
     tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -80,13 +82,14 @@ class Works:
         finally:
             self._resting.discard(task)
 
-    def end(self, key: str) -> None:
+    def end(self, key: str) -> float:
         """
-        The work has ended, and that is known outside.
+        The work has ended, and that is known outside; how long it was here, in seconds.
         """
-        work = self._works.get(key)
-        if work is not None and not work.over.done():
+        work = self._works[key]
+        if not work.over.done():
             work.over.set_result(True)
+        return time.monotonic() - work.began_at
 
     async def over(self, key: str, within_s: float) -> bool:
         """
@@ -104,6 +107,13 @@ class Works:
         Works that are carried out now.
         """
         return sum(1 for work in self._works.values() if work.tasks)
+
+    @property
+    def resting_count(self) -> int:
+        """
+        Those that wait for their next attempt.
+        """
+        return len(self._resting)
 
     @property
     def tasks(self) -> set[asyncio.Task[object]]:

@@ -45,9 +45,11 @@ from servicekit.sagas.models import (
     nothing,
 )
 from servicekit.sagas.runner import ATTEMPT_S, Pause, Runner
+from servicekit.sagas.watching import Attempt, Watch
 
 __all__ = [
     "ATTEMPT_S",
+    "Attempt",
     "Deed",
     "Done",
     "Ending",
@@ -61,6 +63,7 @@ __all__ = [
     "Saga",
     "Step",
     "Unknown",
+    "Watch",
     "What",
     "Witness",
     "Work",

@@ -3,9 +3,8 @@ Carries out one work of a saga, forward or back, over a journal.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -17,22 +16,20 @@ from pydantic import JsonValue, TypeAdapter
 from servicekit import deadline
 from servicekit.clock import Now, utc_now
 from servicekit.errors import ServiceUnavailable
+from servicekit.sagas.efforts import Effort, show
 from servicekit.sagas.models import (
-    Deed,
-    Done,
     Ending,
     Entry,
     Journal,
     JsonObject,
     Outcome,
-    Refused,
     Saga,
     Step,
     Unknown,
-    What,
     Work,
     nothing,
 )
+from servicekit.sagas.watching import NOBODY, Watch
 
 #: What one attempt may take where no end of the work's own is nearer; s.
 ATTEMPT_S: Final = 10.0
@@ -51,8 +48,16 @@ class Runner:
     Carries out work. ``pause`` is how it waits between attempts.
     """
 
-    def __init__(self, *, pause: Pause, attention_after_s: float, now: Now = utc_now) -> None:
+    def __init__(
+        self,
+        *,
+        pause: Pause,
+        attention_after_s: float,
+        now: Now = utc_now,
+        watch: Watch = NOBODY,
+    ) -> None:
         self._pause = pause
+        self._watch = watch
         self._attention_after = timedelta(seconds=attention_after_s)
         self._now = now
 
@@ -64,7 +69,8 @@ class Runner:
 
         ``is_again`` says that it may have been begun before, and have come further than it does now.
         """
-        with deadline.at(None):
+        watched = self._watch.work(saga.name, work.id, is_again=is_again)
+        with deadline.at(None), watched as tell_end:
             entries, is_found = await self._trial(saga, work, journal)
             # Found, and not done just now: somebody else has begun it, and may be further.
             is_again = is_again or is_found
@@ -76,6 +82,7 @@ class Runner:
                 await self._undo(saga, saga.steps[:tried], onward)
             ending = _ending(entries)
             await self._tell(saga, work, ending)
+            tell_end(ending)
         return ending
 
     async def _trial(self, saga: Saga, work: Work, journal: Journal) -> tuple[list[Entry], bool]:
@@ -118,7 +125,7 @@ class Runner:
         entries, is_own = _read(recorded), recorded == own
         if not is_own:
             for entry in entries:
-                _show(saga, work, entry)
+                show(saga, work, entry)
         return entries, not is_own
 
     async def _do(self, saga: Saga, steps: Sequence[Step], work: Work) -> list[Entry]:
@@ -128,7 +135,7 @@ class Runner:
         entries: list[Entry] = []
         for step in steps:
             so_far = _after(work, entries)
-            entries.append(await self._persist(_Effort(saga, step.name, step.do, so_far)))
+            entries.append(await self._persist(Effort(saga, step.name, step.do, so_far)))
             if entries[-1].what != "done":
                 break
         return entries
@@ -136,9 +143,9 @@ class Runner:
     async def _undo(self, saga: Saga, steps: Sequence[Step], work: Work) -> None:
         for step in reversed(steps):
             if step.undo is not nothing:
-                await self._persist(_Effort(saga, step.name, step.undo, work, is_undo=True))
+                await self._persist(Effort(saga, step.name, step.undo, work, is_undo=True))
 
-    async def _persist(self, effort: "_Effort") -> Entry:
+    async def _persist(self, effort: Effort) -> Entry:
         """
         Make attempts until the outcome is known, or the work's time is over.
         """
@@ -147,10 +154,12 @@ class Runner:
         attempts = 0
         while True:
             attempts += 1
-            outcome = await self._attempt(effort)
+            with self._watch.attempt(effort.attempt(attempts)) as came_to:
+                outcome = await self._attempt(effort)
+                came_to(outcome)
             now = self._now()
             if entry := effort.entry(outcome, now, attempts):
-                _show(effort.saga, effort.work, entry)
+                show(effort.saga, effort.work, entry)
                 return entry
             if attempts == 1:
                 effort.tell_repeating(outcome)
@@ -158,7 +167,7 @@ class Runner:
                 is_flagged = await effort.is_flagged(outcome)
             await self._pause(effort.work.id, _pause_s(attempts, now, effort.work.until))
 
-    async def _attempt(self, effort: "_Effort") -> Outcome:
+    async def _attempt(self, effort: Effort) -> Outcome:
         work = effort.work
         left_s = ATTEMPT_S if work.until is None else (work.until - self._now()).total_seconds()
         if left_s <= 0:
@@ -183,52 +192,6 @@ class Runner:
             await self._pause(work.id, _pause_s(attempts, self._now(), None))
 
 
-@dataclass(frozen=True, slots=True)
-class _Effort:
-    """
-    A step that is to be done, or undone, however many attempts that takes.
-    """
-
-    saga: Saga
-    step: str
-    deed: Deed
-    work: Work
-    is_undo: bool = False
-
-    def entry(self, outcome: Outcome, now: datetime, attempts: int) -> Entry | None:
-        """
-        What it came to, or None where it has to be repeated.
-        """
-        # What is done too late is undone like what may have been done.
-        is_late = self.work.until is not None and now >= self.work.until
-        match outcome:
-            case Done(facts) if not is_late:
-                what: What = "undone" if self.is_undo else "done"
-                return Entry(self.step, what, now, attempts, facts)
-            case Refused(code, facts) if not self.is_undo:
-                return Entry(self.step, "refused", now, attempts, facts, code)
-        if is_late:
-            return Entry(self.step, "unknown", now, attempts, {"why": _why(outcome)})
-        return None
-
-    def tell_repeating(self, outcome: Outcome) -> None:
-        with _unharmed("repeating"):
-            self.saga.witness.repeating(self.work, self.step, _why(outcome))
-
-    async def is_flagged(self, outcome: Outcome) -> bool:
-        """
-        Whether the need for attention could be told; if not, it is told again after the next attempt.
-        """
-        facts = {"saga": self.saga.name, "work": self.work.id, "step": self.step}
-        log.error("saga.needs_attention", why=_why(outcome), **facts)
-        try:
-            await self.saga.witness.needs_attention(self.work, self.step, _why(outcome))
-        except Exception:  # the outermost handler of a witness, as in _unharmed
-            log.exception("saga.attention_not_told", work=self.work.id)
-            return False
-        return True
-
-
 def _read(record: JsonObject) -> list[Entry]:
     return _ENTRIES.validate_python(record["entries"])
 
@@ -237,38 +200,12 @@ async def _kept(entries: Sequence[Entry]) -> dict[str, JsonValue]:
     return {"entries": _ENTRIES.dump_python([*entries], mode="json")}
 
 
-def _show(saga: Saga, work: Work, entry: Entry) -> None:
-    with _unharmed("saw"):
-        saga.witness.saw(work, entry)
-
-
-@contextmanager
-def _unharmed(telling: str) -> Iterator[None]:
-    """
-    What goes wrong with a witness is its own business: the work goes on.
-    """
-    try:
-        yield
-    except Exception:  # the outermost handler of a witness
-        log.exception("saga.witness_failed", telling=telling)
-
-
 def _pause_s(attempts: int, now: datetime, until: datetime | None) -> float:
     longest_s = _LONGEST_PAUSE_WITHOUT_END_S if until is None else _LONGEST_PAUSE_S
     # 2 ** 20 is beyond any bound already; a float has an end.
     most_s = min(longest_s, _FIRST_PAUSE_S * 2 ** min(attempts, 20))
     pause_s = random.uniform(most_s / 2, most_s)  # noqa: S311  # to spread attempts
     return pause_s if until is None else min(pause_s, max(0.0, (until - now).total_seconds()))
-
-
-def _why(outcome: Outcome) -> str:
-    match outcome:
-        case Unknown(why):
-            return why
-        case Refused(code):
-            return code
-        case _:
-            return "DEADLINE_EXCEEDED"
 
 
 def _is_done(entries: Sequence[Entry]) -> bool:
