@@ -39,6 +39,8 @@ orders = Table(
     Column("discount_codes", Json, nullable=False),
     Column("wanted_currency", String(3)),
     Column("correlation_id", String(128), nullable=False),
+    # In whose trace it is carried through: of the request that placed it, or that cancels it.
+    Column("traceparent", String(55)),
     Column("currency", String(3)),
     Column("subtotal", BigInteger),
     Column("total", BigInteger),

@@ -68,6 +68,14 @@ def correlation_id() -> str | None:
     return None if correlation is None else correlation.correlation_id
 
 
+def traceparent() -> str | None:
+    """
+    What names the span in progress to whoever goes on later, or None outside of any request.
+    """
+    correlation = CURRENT.get()
+    return None if correlation is None else correlation.traceparent
+
+
 @contextmanager
 def correlated(ids: Correlation) -> Iterator[Correlation]:
     """

@@ -25,6 +25,7 @@ from gateway.checkout.sagas import subject_of
 from gateway.checkout.timeline import Unwritten
 from gateway.checkout.works import Works
 from gateway.checkout.writes import New, accept_all
+from servicekit import correlation
 from servicekit.clock import Now
 from servicekit.database import Database, Together
 from servicekit.errors import ServiceUnavailable, StorefrontError
@@ -93,8 +94,9 @@ class Acceptance:
         """
         Have an order carried through that was accepted, and that nobody seems to be at.
         """
-        await self._works.start(order.saga, order.id, **self._task(order))
-        log.warning("order.started_late", order_id=order.id, saga=order.saga)
+        with correlation.correlated(correlation.resumed(order.correlation_id, order.traceparent)):
+            await self._works.start(order.saga, order.id, **self._task(order))
+            log.warning("order.started_late", order_id=order.id, saga=order.saga)
 
     async def finish(self) -> None:
         """
@@ -131,17 +133,22 @@ class Acceptance:
         return None
 
     async def _cancel(self, order: Order) -> Order | None:
-        now = self._now()
+        cancelling = replace(
+            order,
+            status=Status.CANCELLING,
+            updated_at=self._now(),
+            traceparent=correlation.traceparent(),
+        )
 
         def cancel(connection: Connection, before: Unwritten) -> int | None:
-            if not repository.begin_cancelling(connection, order.id, now):
+            if not repository.begin_cancelling(connection, cancelling):
                 return None
-            return timeline.write(connection, before, Event("cancelling", now, {}))
+            event = Event("cancelling", cancelling.updated_at, {})
+            return timeline.write(connection, before, event)
 
         last = await self._chronicle.write(order.id, cancel)
         if last is None:
             return None
-        cancelling = replace(order, status=Status.CANCELLING, updated_at=now)
         self._begin(cancelling, last=last)
         return cancelling
 

@@ -103,7 +103,8 @@ class Attention:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """
-    An order as it stands. ``answer`` is what the shopper was told when it was confirmed.
+    An order as it stands. ``answer`` is what the shopper was told when it was confirmed; ``traceparent``
+    the span below which it is carried through.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Order:
     updated_at: datetime
     wanted: Wanted
     correlation_id: str
+    traceparent: str | None = None
     ended_at: datetime | None = None
     answer: Mapping[str, JsonValue] | None = None
     reason: Reason | None = None

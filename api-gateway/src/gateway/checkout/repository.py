@@ -125,11 +125,12 @@ def add_sold(connection: Connection, sales: Sequence[tuple[str, str, Sold]]) -> 
         connection.execute(_ADD_DISCOUNTS, discounts)
 
 
-def begin_cancelling(connection: Connection, order_id: str, now: datetime) -> bool:
+def begin_cancelling(connection: Connection, cancelling: Order) -> bool:
     """
     A confirmed order is about to be cancelled; False where it is none, or was before.
     """
-    return _move(connection, order_id, {Status.CONFIRMED}, status=Status.CANCELLING, updated_at=now)
+    now = {"updated_at": cancelling.updated_at, "traceparent": cancelling.traceparent}
+    return _move(connection, cancelling.id, {Status.CONFIRMED}, status=Status.CANCELLING, **now)
 
 
 def end_cancelling(connection: Connection, order_id: str, now: datetime) -> bool:
@@ -235,6 +236,7 @@ def _values(order: Order) -> dict[str, object]:
         "discount_codes": list(order.wanted.codes),
         "wanted_currency": order.wanted.currency,
         "correlation_id": order.correlation_id,
+        "traceparent": order.traceparent,
     }
 
 
@@ -281,6 +283,7 @@ def _order(row: Row[Any]) -> Order:
             row.wanted_currency,
         ),
         correlation_id=row.correlation_id,
+        traceparent=row.traceparent,
         ended_at=row.ended_at,
         answer=row.answer,
         reason=_reason(row),

@@ -179,12 +179,15 @@ async def _outcome(call: Call, work: Work, ask: Callable[[], Awaitable[JsonObjec
 
 def _correlated(work: Work) -> AbstractContextManager[object]:
     """
-    The order's correlation id around what is done for it, also after a crash.
+    The order's correlation id around what is done for it, in the trace of who asked for it.
     """
     wanted = str(work.subject["correlationId"])
-    if correlation.correlation_id() == wanted:
+    ids = correlation.current()
+    if ids is None:
+        return correlation.correlated(correlation.new(wanted))
+    if ids.correlation_id == wanted:
         return nullcontext()
-    return correlation.correlated(correlation.new(wanted))
+    return correlation.correlated(ids._replace(correlation_id=wanted))
 
 
 async def _nothing(asking: Awaitable[None]) -> JsonObject:

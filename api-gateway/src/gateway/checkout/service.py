@@ -24,6 +24,7 @@ from gateway.checkout.models import CANCEL, Event, Order, Page, Status, Wanted
 from gateway.checkout.repository import Filters
 from gateway.checkout.timeline import Unwritten
 from gateway.checkout.works import Works
+from servicekit import correlation
 from servicekit.auth import Principal
 from servicekit.clock import Now
 from servicekit.database import Database
@@ -97,6 +98,7 @@ class Checkout:
             updated_at=now,
             wanted=wanted,
             correlation_id=correlation_id,
+            traceparent=correlation.traceparent(),
         )
         known_id = await self._acceptance.place(order, key)
         if known_id is not None:
