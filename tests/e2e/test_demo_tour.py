@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.processes import Running, free_base
 from tools.demo.services import SERVICES
+from tools.smoke.__main__ import main as smoke
 
 COMMAND = [sys.executable, "-m", "tools.demo", "run"]
 
@@ -32,7 +33,7 @@ def demo(tmp_path: Path) -> Iterator[Running]:
 def test_a_visitor_can_paste_what_the_demo_prints(demo: Running, tmp_path: Path) -> None:
     """
     Every service is shown, the gateway first; product, page, price, order and "who am I" succeed as
-    printed; Ctrl-C ends it all.
+    printed; `make smoke` finds nothing wrong, as a guest or signed in; Ctrl-C ends it all.
     """
     output = demo.wait_until_ready()
     for service in SERVICES:
@@ -48,9 +49,21 @@ def test_a_visitor_can_paste_what_the_demo_prints(demo: Running, tmp_path: Path)
     assert [discount["code"] for discount in price["discounts"]] == ["SUMMER20"]
     assert (order["status"], order["totalPrice"]) == ("CONFIRMED", price["finalPrice"])
     assert who["userName"] == "shopper"
+    assert [go_shopping(demo, tmp_path, *words) for words in ((), ("--user", "shopper"))] == [0, 0]
     demo.press_ctrl_c()
     assert demo.exit_code() == 0
     assert_no_secret_is_logged(tmp_path / "demo")
+
+
+def go_shopping(demo: Running, folder: Path, *words: str) -> int:
+    """
+    The exit code of ``make smoke`` at the demo's gateway.
+    """
+    secrets = json.loads((folder / "demo" / "secrets.json").read_text(encoding="utf-8"))
+    password = folder / "password"
+    password.write_text(secrets["password/shopper"], encoding="utf-8")
+    url = f"http://127.0.0.1:{demo.port_base}"
+    return smoke(["--url", url, "--password-file", str(password), *words])
 
 
 def printed_lines(output: str) -> list[str]:

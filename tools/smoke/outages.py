@@ -79,7 +79,7 @@ class Loop:
         trip, was_wrong = Trip(), dict[str, str]()
         while (elapsed := self._now() - began_at) < seconds:
             is_wrong = self._travel(trip)
-            for name in [*is_wrong, *was_wrong]:
+            for name in {**was_wrong, **is_wrong}:
                 if is_wrong.get(name) != was_wrong.get(name):
                     yield f"{elapsed:6.1f} s  {name}: {is_wrong.get(name, 'right again')}"
             was_wrong = is_wrong
