@@ -1,0 +1,83 @@
+"""
+``python -m tools.k8s_check``: builds every overlay and says what is wrong with it, a line each.
+
+Exit code 0 when nothing is. What this machine cannot do is said, and is a failure where CI=true.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tools.k8s_check import scan, schemas
+from tools.k8s_check.rendering import FOLDER, OVERLAYS, NotRendered, builder, render_copy, shop
+from tools.k8s_check.rules import RULES
+from tools.k8s_check.shop import Finding, Shop
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    Check what is asked for; returns the exit code.
+    """
+    chosen = _parser().parse_args(arguments)
+    findings = 0
+    missing = list(_missing())
+    used: set[scan.Waiver] = set()
+    waived = scan.waivers(chosen.folder / "waivers.yaml")
+    for name in chosen.overlay if builder() else ():
+        try:
+            text = render_copy(name, chosen.folder)
+        except NotRendered as reason:
+            findings += _tell(name, [Finding("kustomization", str(reason))])
+            continue
+        whole = shop(text, chosen.folder / "overlays" / name)
+        findings += _tell(name, check(whole))
+        if scan.is_here():
+            said, now_used = scan.judge(scan.score(text), waived)
+            used |= now_used
+            findings += _tell(name, said)
+    if scan.is_here() and set(chosen.overlay) == set(OVERLAYS):
+        unused = [
+            Finding(each.test, "is waived, and nobody asks for it")
+            for each in waived
+            if each not in used
+        ]
+        findings += _tell("waivers.yaml", unused)
+    for each in missing:
+        print(f"not done: {each}")
+    return 1 if findings or (missing and os.environ.get("CI") == "true") else 0
+
+
+def check(whole: Shop) -> list[Finding]:
+    """
+    What schemas and rules say against an overlay.
+    """
+    rules: tuple[Callable[[Shop], Iterator[Finding]], ...] = (schemas.check, *RULES)
+    return [finding for rule in rules for finding in rule(whole)]
+
+
+def _missing() -> Iterator[str]:
+    if builder() is None:
+        yield "everything: install kubectl or kustomize, which build the overlays"
+    elif not scan.is_here():
+        yield f"the second opinion: {scan.PROGRAM} is not here (see tools/k8s_check/scan.py)"
+
+
+def _tell(name: str, findings: Sequence[Finding]) -> int:
+    for each in findings:
+        print(f"{name}: {each}")
+    if not findings:
+        print(f"{name}: nothing to complain about")
+    return len(findings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.k8s_check", description=__doc__)
+    parser.add_argument("overlay", nargs="*", default=OVERLAYS, help="by name; none: every one")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where overlays/ stands")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
