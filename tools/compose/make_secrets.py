@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-FOLDER: Final = Path("/secrets")
+_FOLDER: Final = Path("/secrets")
 #: In PostgreSQL a database and the role that owns it have one name.
 DATABASES: Final = {
     "api-gateway": "gateway_service",
@@ -107,17 +107,17 @@ def write(folder: Path, wanted: Files) -> None:
                 unfinished.replace(file)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], folder: Path = _FOLDER) -> int:
     """
     The exit code: 0, or 2 for a command that is none.
     """
-    vault = Vault(FOLDER / "vault" / "secrets.json")
+    vault = Vault(folder / "vault" / "secrets.json")
     match arguments:
         case []:
             wanted = files(vault)
             # Kept first: a password that a database has taken over must never be forgotten.
             vault.save()
-            write(FOLDER, wanted)
+            write(folder, wanted)
         case ["show"]:
             people = {person: vault[f"password/{person}"] for person in PEOPLE}
             rows = {**people, "grafana's admin": vault["password/grafana"]}
