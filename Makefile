@@ -22,7 +22,7 @@ SERVICES := api-gateway inventory-service pricing-service identity-service
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' api-gateway/pyproject.toml)
 COMPOSE = STOREFRONT_VERSION=$(VERSION) docker compose
 
-.PHONY: images up down smoke help demo clean-data test check lint types format lock bench chaos coverage clean for-run for-dev
+.PHONY: images up down smoke help demo clean-data test check lint types format lock bench chaos trace coverage clean for-run for-dev
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench: for-dev ## measure, and write what was measured to bench/results.md
 
 chaos: for-dev ## kill, freeze and cut off services while orders are placed, and check the books (ARGS=--help)
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+trace: for-run ## place an order in a shop of its own and show its trace (ARGS="--kind refused", --help)
+	@$(BIN)/python -m tools.trace $(ARGS)
 
 coverage: for-dev ## run every test and show what they leave out; the kit must stay above 95 %
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-branch --cov-report=

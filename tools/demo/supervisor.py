@@ -62,7 +62,7 @@ class Supervisor:
         except asyncio.CancelledError:
             self._console.say("Stopping (Ctrl-C again kills at once)")
         finally:
-            await self._stop_all()
+            await self.stop()
 
     def _on_signal(self, number: signal.Signals, work: asyncio.Task[None]) -> None:
         # make and the terminal may both pass a SIGTERM on; only a person presses Ctrl-C twice.
@@ -71,10 +71,17 @@ class Supervisor:
         self._is_stopping = True
         work.cancel()
 
-    async def _work(self) -> None:
+    async def start(self) -> Sequence[Child]:
+        """
+        The services, prepared and ready; whoever starts them stops them, also when this raises.
+        """
         await _together(self._prepare(service) for service in self._services)
         children = [await self._serve(service) for service in self._services]
         await self._wait_until_ready(children)
+        return children
+
+    async def _work(self) -> None:
+        children = await self.start()
         self._console.say(tour(self._services, self._demo, self._secrets))
         pairs = zip(self._services, children, strict=True)
         await _together(self._keep_running(service, child) for service, child in pairs)
@@ -160,7 +167,10 @@ class Supervisor:
         for child in self._children:
             child.send(number)
 
-    async def _stop_all(self) -> None:
+    async def stop(self) -> None:
+        """
+        Ends whatever was started, within a bound.
+        """
         self._is_stopping = True
         ends = [asyncio.create_task(child.ended()) for child in self._children]
         if not ends:

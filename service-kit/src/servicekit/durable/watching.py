@@ -3,7 +3,7 @@ Tells metrics and traces of works and of each of their attempts.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,8 +14,8 @@ from servicekit.spans import Fact, Span, Spans
 #: Later attempts have traces of their own, linked with the work's: what is repeated for hours would
 #: make one trace that nothing can show, and most of it would come too late for whoever collects them.
 LAST_IN_ONE_TRACE: Final = 10
-#: Until the work has ended, whoever carries it out has only begun.
-_LEFT: Final = "left to others"
+#: What is neither ended nor told its outcome: others go on with it.
+_LEFT: Final = "left"
 
 
 class SagaWatch:
@@ -53,20 +53,28 @@ class SagaWatch:
     @contextmanager
     def attempt(self, attempt: Attempt) -> Iterator[Callable[[Outcome], None]]:
         """
-        One attempt, until its outcome is told.
+        One attempt, until its outcome is told, or until it is cut off.
         """
         began = time.perf_counter()
-        outcomes: list[Outcome] = []
-        if self._spans is None:
-            yield outcomes.append
-        else:
-            is_apart = attempt.number > LAST_IN_ONE_TRACE
-            with self._spans.span(_name(attempt), _facts(attempt), is_apart=is_apart) as span:
-                yield outcomes.append
-                for outcome in outcomes:
-                    _tell_outcome(span, outcome)
-        for outcome in outcomes:
-            self._metrics.attempted(attempt, _word(outcome), time.perf_counter() - began)
+        came_to: list[Outcome] = []
+        try:
+            if self._spans is None:
+                yield came_to.append
+            else:
+                with _shown(self._spans, attempt, came_to):
+                    yield came_to.append
+        finally:
+            word = _word(came_to[0]) if came_to else "left"
+            self._metrics.attempted(attempt, word, time.perf_counter() - began)
+
+
+@contextmanager
+def _shown(spans: Spans, attempt: Attempt, came_to: Sequence[Outcome]) -> Iterator[None]:
+    is_apart = attempt.number > LAST_IN_ONE_TRACE
+    with spans.span(_name(attempt), _facts(attempt), is_apart=is_apart) as span:
+        yield
+        for outcome in came_to:
+            _tell_outcome(span, outcome)
 
 
 def _name(attempt: Attempt) -> str:
@@ -80,6 +88,7 @@ def _facts(attempt: Attempt) -> dict[str, Fact]:
         "saga.step": attempt.step,
         "saga.deed": "undo" if attempt.is_undo else "do",
         "saga.attempt": attempt.number,
+        "saga.outcome": _LEFT,
     }
 
 
