@@ -22,10 +22,10 @@ SERVICES := api-gateway inventory-service pricing-service identity-service
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' api-gateway/pyproject.toml)
 COMPOSE = STOREFRONT_VERSION=$(VERSION) docker compose
 
-.PHONY: images up down smoke help demo clean-data test check lint types format lock bench chaos trace coverage clean for-run for-dev
+.PHONY: images up down smoke help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check for-run for-dev
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: for-run ## run the shop here, with SQLite and nothing else; Ctrl-C stops it
 	@exec $(BIN)/python -m tools.demo run --with-parent
@@ -87,6 +87,12 @@ chaos: for-dev ## kill, freeze and cut off services while orders are placed, and
 
 trace: for-run ## place an order in a shop of its own and show its trace (ARGS="--kind refused", --help)
 	@$(BIN)/python -m tools.trace $(ARGS)
+
+deploy: for-dev ## put the shop on the cluster CONTEXT=... names (OVERLAY=local or production, DRY_RUN=1)
+	@$(BIN)/python -m tools.deploy --overlay "$(or $(OVERLAY),local)" --context "$(CONTEXT)" $(if $(DRY_RUN),--dry-run)
+
+k8s-check: for-dev ## build the Kubernetes manifests and hold them to schemas and to our own rules
+	@$(BIN)/python -m tools.k8s_check
 
 coverage: for-dev ## run every test and show what they leave out; the kit must stay above 95 %
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-branch --cov-report=

@@ -1,0 +1,132 @@
+"""
+Puts an overlay on a cluster: checked first, then applied, then waited for.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tools.deploy.errors import DeployProblem
+from tools.deploy.kubectl import Kubectl
+from tools.deploy.secret_files import make_missing
+from tools.k8s_check.__main__ import check
+from tools.k8s_check.manifests import Node
+from tools.k8s_check.rendering import NotRendered, render, shop
+from tools.k8s_check.shop import Shop
+from tools.k8s_check.workloads import Workload
+
+#: What the overlay for production holds until somebody has put his own in its place.
+EXAMPLES: Final = ("example.com", "192.0.2.")
+#: The pods' wait for their migration and their start.
+_ROLLOUT_S: Final = 900
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """
+    An overlay as it is about to be placed.
+    """
+
+    text: str
+    shop: Shop
+
+    @property
+    def jobs(self) -> tuple[Workload, ...]:
+        """
+        What runs once.
+        """
+        return tuple(each for each in self.shop.workloads if each.is_job)
+
+
+def prepare(folder: Path, tell: Tell) -> Overlay:
+    """
+    Build the overlay, with its secrets made where it keeps its own; raises ``DeployProblem`` for what is wrong with it.
+    """
+    if "secrets/" in (folder / "kustomization.yaml").read_text(encoding="utf-8"):
+        made = make_missing(folder / "secrets")
+        if made:
+            tell(f"made {len(made)} secrets in {folder / 'secrets'}, which git does not see")
+    try:
+        text = render(folder)
+    except NotRendered as reason:
+        raise DeployProblem(str(reason)) from None
+    overlay = Overlay(text, shop(text, folder))
+    findings = check(overlay.shop)
+    if findings:
+        raise DeployProblem("\n".join(["the manifests do not hold:", *map(str, findings)]))
+    if left := sorted({each for each in EXAMPLES if each in text}):
+        raise DeployProblem(
+            f"{folder} still has the examples {', '.join(left)}: put your own values where SET stands"
+        )
+    return overlay
+
+
+def place(overlay: Overlay, kubectl: Kubectl, *, is_dry: bool, tell: Tell) -> None:
+    """
+    Apply it; ``is_dry`` asks the API server what it would do, and changes nothing.
+    """
+    _expect_secrets(overlay, kubectl)
+    if not is_dry:
+        for name in _ended(overlay, kubectl):
+            # A Job that is there cannot be changed, and one that has failed would not be tried again.
+            kubectl.ask("delete", "job", name, "--ignore-not-found")
+            tell(f"cleared away the ended Job {name}")
+    how = ("--dry-run=server",) if is_dry else ()
+    tell(kubectl.ask("apply", *how, "--filename=-", given=overlay.text).rstrip())
+
+
+def wait(overlay: Overlay, kubectl: Kubectl, *, tell: Tell) -> None:
+    """
+    Return once all Jobs are done and all pods are of this release and ready.
+    """
+    for job in overlay.jobs:
+        name = f"job/{job.manifest.name}"
+        condition = ("wait", "--for=condition=complete", name, f"--timeout={_ROLLOUT_S}s")
+        kubectl.ask(*condition, within_s=_ROLLOUT_S + 10)
+        tell(f"{name} is done")
+    for workload in overlay.shop.workloads:
+        if not workload.is_job:
+            name = f"{workload.manifest.kind.lower()}/{workload.manifest.name}"
+            kubectl.ask(
+                "rollout", "status", name, f"--timeout={_ROLLOUT_S}s", within_s=_ROLLOUT_S + 10
+            )
+            tell(f"{name} is ready")
+
+
+def _expect_secrets(overlay: Overlay, kubectl: Kubectl) -> None:
+    """
+    Without them pods would stand still for a reason that only their events tell.
+    """
+    if not overlay.shop.expected_secrets:
+        return
+    there = Node(json.loads(kubectl.ask("get", "secrets", "--output=json")))
+    held = {
+        each.at("metadata", "name").text: frozenset(each["data"].keys()) for each in there["items"]
+    }
+    missing = [
+        f"{name} with {', '.join(sorted(keys - held.get(name, frozenset())))}"
+        for name, keys in overlay.shop.expected_secrets.items()
+        if keys - held.get(name, frozenset())
+    ]
+    if missing:
+        raise DeployProblem(
+            f"the namespace {kubectl.namespace} lacks Secrets (docs/operations.md): {'; '.join(missing)}"
+        )
+
+
+def _ended(overlay: Overlay, kubectl: Kubectl) -> Iterator[str]:
+    wanted = {each.manifest.name for each in overlay.jobs}
+    there = Node(json.loads(kubectl.ask("get", "jobs", "--output=json")))
+    for job in there["items"]:
+        name = job.at("metadata", "name").text
+        conditions = {
+            each["type"].text
+            for each in job.at("status", "conditions")
+            if each["status"].text == "True"
+        }
+        if name in wanted and conditions & {"Complete", "Failed"}:
+            yield name
