@@ -22,7 +22,7 @@ SERVICES := api-gateway inventory-service pricing-service identity-service
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' api-gateway/pyproject.toml)
 COMPOSE = STOREFRONT_VERSION=$(VERSION) docker compose
 
-.PHONY: images up down smoke help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check for-run for-dev
+.PHONY: images up down smoke rolling help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check for-run for-dev
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ down: ## end the shop in containers (VOLUMES=1: forget what it has stored)
 
 smoke: ## go shopping at a running shop, and say what is wrong (URL=http://..., ARGS=--help)
 	@$$(tools/find-python) -m tools.smoke $(if $(URL),--url $(URL)) $(ARGS)
+
+rolling: for-dev images ## restart two gateways in turn while people order, and count what fails (BALANCER_PORT=8080)
+	@GATEWAY_TRUSTED_PROXIES=$${GATEWAY_TRUSTED_PROXIES:-10.0.0.0/8,172.16.0.0/12,192.168.0.0/16} \
+		$(BIN)/python -m tools.rolling --url http://127.0.0.1:$${BALANCER_PORT:-8080} --version $(VERSION) $(ARGS)
 
 bench: for-dev ## measure, and write what was measured to bench/results.md
 	@$(BIN)/python -m bench

@@ -99,12 +99,13 @@ class Server:
         if self._process is not None:
             self._process.signal(number)
 
-    async def gone(self) -> None:
+    async def gone(self) -> int | None:
         """
-        Returns when its process has ended.
+        Returns when its process has ended: the exit code, None where it was never started.
         """
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait, _ENDS_WITHIN_S)
+        if self._process is None:
+            return None
+        return await asyncio.to_thread(self._process.wait, _ENDS_WITHIN_S)
 
     async def run(self, *words: str) -> tuple[int, str]:
         """

@@ -1,0 +1,3 @@
+"""
+Restarts gateways one after another while people read and order, and counts what fails.
+"""
