@@ -21,32 +21,38 @@ def main(arguments: Sequence[str]) -> int:
     Check what is asked for; returns the exit code.
     """
     chosen = _parser().parse_args(arguments)
-    findings = 0
-    missing = list(_missing())
-    used: set[scan.Waiver] = set()
     waived = scan.waivers(chosen.folder / "waivers.yaml")
+    used: set[scan.Waiver] = set()
+    findings = 0
     for name in chosen.overlay if builder() else ():
-        try:
-            text = render_copy(name, chosen.folder)
-        except NotRendered as reason:
-            findings += _tell(name, [Finding("kustomization", str(reason))])
-            continue
-        whole = shop(text, chosen.folder / "overlays" / name)
-        findings += _tell(name, check(whole))
-        if scan.is_here():
-            said, now_used = scan.judge(scan.score(text), waived)
-            used |= now_used
-            findings += _tell(name, said)
+        found, now_used = _overlay(name, chosen.folder, waived)
+        used |= now_used
+        findings += _tell(name, found)
     if scan.is_here() and set(chosen.overlay) == set(OVERLAYS):
-        unused = [
-            Finding(each.test, "is waived, and nobody asks for it")
-            for each in waived
-            if each not in used
-        ]
-        findings += _tell("waivers.yaml", unused)
+        unused = [each for each in waived if each not in used]
+        what = "is waived, and nobody asks for it"
+        findings += _tell("waivers.yaml", [Finding(each.test, what) for each in unused])
+    missing = list(_missing())
     for each in missing:
         print(f"not done: {each}")
     return 1 if findings or (missing and os.environ.get("CI") == "true") else 0
+
+
+def _overlay(
+    name: str, folder: Path, waived: Sequence[scan.Waiver]
+) -> tuple[list[Finding], set[scan.Waiver]]:
+    """
+    What is wrong with an overlay, and which waivers were used.
+    """
+    try:
+        text = render_copy(name, folder)
+    except NotRendered as reason:
+        return [Finding("kustomization", str(reason))], set()
+    found = check(shop(text, folder / "overlays" / name))
+    if not scan.is_here():
+        return found, set()
+    said, used = scan.judge(scan.score(text), waived)
+    return found + said, used
 
 
 def check(whole: Shop) -> list[Finding]:

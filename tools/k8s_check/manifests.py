@@ -143,5 +143,5 @@ def read(text: str) -> list[dict[str, JsonValue]]:
     """
     The documents of a YAML stream; empty ones are left out.
     """
-    documents = yaml.load_all(text, Loader=_LOADER)  # noqa: S506  # both of them are the safe one
+    documents = yaml.load_all(text, Loader=_LOADER)  # both of them are the safe one
     return _DOCUMENTS.validate_python([each for each in documents if each])
