@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -18,18 +19,27 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-#: Spans that may wait: about 4 MB.
-_ROOM: Final = 2048
-_AT_ONCE: Final = 512
-#: How long the first of a batch waits for others; s.
-_GATHERING_S: Final = 1.0
-#: The pause after a failure; twice as long after each that follows, up to the last; s.
-_FIRST_PAUSE_S: Final = 1.0
-_LAST_PAUSE_S: Final = 30.0
-#: How long the end may take; s.
-_FAREWELL_S: Final = 2.0
-
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """
+    How many spans may wait (2048 are about 4 MB) and go out at once, and how long; in seconds.
+
+    The first of a batch waits ``gathering_s`` for others. After a failure there is a pause, twice as long
+    after each that follows. ``farewell_s`` is what the end may take.
+    """
+
+    room: int = 2048
+    at_once: int = 512
+    gathering_s: float = 1.0
+    first_pause_s: float = 2.0
+    last_pause_s: float = 30.0
+    farewell_s: float = 2.0
+
+
+DEFAULT_PACE: Final = Pace()
 
 
 class Outbox(SpanProcessor, Collector):
@@ -37,10 +47,11 @@ class Outbox(SpanProcessor, Collector):
     Takes spans that have ended, and counts what became of them.
     """
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, *, pace: Pace = DEFAULT_PACE) -> None:
         # It would tell of each attempt.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self._exporter = exporter
+        self._pace = pace
         self._line: deque[ReadableSpan] = deque()
         self._change = threading.Event()
         self._is_ending = False
@@ -55,11 +66,11 @@ class Outbox(SpanProcessor, Collector):
         """
         if span.context is None or not span.context.trace_flags.sampled:
             return
-        if len(self._line) >= _ROOM or self._is_ending:
+        if len(self._line) >= self._pace.room or self._is_ending:
             self._left_out += 1
             return
         self._line.append(span)
-        if len(self._line) in {1, _AT_ONCE}:
+        if len(self._line) in {1, self._pace.at_once}:
             self._change.set()
 
     def shutdown(self) -> None:
@@ -68,7 +79,7 @@ class Outbox(SpanProcessor, Collector):
         """
         self._is_ending = True
         self._change.set()
-        self._thread.join(_FAREWELL_S)
+        self._thread.join(self._pace.farewell_s)
         self._exporter.shutdown()
 
     def collect(self) -> Iterator[Metric]:
@@ -100,17 +111,18 @@ class Outbox(SpanProcessor, Collector):
         until = time.monotonic() + self._pause_s()
         while not self._is_ending and (left_s := until - time.monotonic()) > 0:
             self._change.clear()
-            if len(self._line) >= _AT_ONCE and not self._failures:
+            if len(self._line) >= self._pace.at_once and not self._failures:
                 return
             self._change.wait(left_s)
 
     def _pause_s(self) -> float:
+        pace = self._pace
         if not self._failures:
-            return _GATHERING_S
-        return min(_LAST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures, 10))
+            return pace.gathering_s
+        return min(pace.last_pause_s, pace.first_pause_s * 2.0 ** min(self._failures - 1, 10))
 
     def _send_batch(self) -> None:
-        batch = [self._line.popleft() for _ in range(min(_AT_ONCE, len(self._line)))]
+        batch = [self._line.popleft() for _ in range(min(self._pace.at_once, len(self._line)))]
         if not batch:
             return
         try:

@@ -4,49 +4,24 @@ Traces that join services, held against a collector that speaks OTLP over HTTP.
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from calling import Calling
 from fastapi import APIRouter, FastAPI
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from otlp_collector import Collector, collecting
 from sample_service import SECRET, sample_app, settings
 
+from servicekit import correlation
 from servicekit.app import create_service
 from servicekit.auth import PUBLIC, TokenVerifier
 from servicekit.clients import Clients
 from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
+from servicekit.tracing import Tracing
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 BROUGHT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "X-Correlation-ID": "order-42"}
-
-
-class Collector:
-    """
-    Keeps the spans that services send.
-    """
-
-    def __init__(self) -> None:
-        spans = self.spans = dict[str, tuple[str, Span]]()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                for sent in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    attributes = {a.key: a.value.string_value for a in sent.resource.attributes}
-                    for span in sent.scope_spans[0].spans:
-                        spans[span.name] = (attributes["service.name"], span)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
 @pytest.fixture
@@ -54,20 +29,19 @@ def collector() -> Iterator[Collector]:
     """
     A collector that listens.
     """
-    collector = Collector()
-    thread = threading.Thread(target=collector.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield collector
-    collector.server.shutdown()
-    thread.join()
-    collector.server.server_close()
+    with collecting() as collector:
+        yield collector
 
 
-def caller_app(collector_url: str, upstream_url: str) -> FastAPI:
+def caller_app(collector_url: str, upstream_url: str, *, share: float = 1.0) -> FastAPI:
     """
     A service that asks another one.
     """
-    chosen = settings(service_name="caller", otel_exporter_otlp_endpoint=collector_url)
+    chosen = settings(
+        service_name="caller",
+        otel_exporter_otlp_endpoint=collector_url,
+        otel_traces_sampler_arg=share,
+    )
     telemetry = Telemetry.configured(chosen)
     clients = Clients(chosen, telemetry)
     upstream = clients.to("sample", upstream_url)
@@ -100,14 +74,14 @@ async def test_one_trace_joins_the_services_of_a_request(
         answer = await client.get("/ask/7", headers=BROUGHT)
 
     assert answer.headers["X-Trace-ID"] == TRACE
-    outer_service, outer = collector.spans["GET /ask/{thing_id}"]
-    _, call = collector.spans["GET sample"]
-    inner_service, inner = collector.spans["GET /things/{thing_id}"]
-    assert {span.trace_id.hex() for span in (outer, call, inner)} == {TRACE}
-    assert outer.parent_span_id.hex() == "b7ad6b7169203331"
-    assert call.parent_span_id == outer.span_id
-    assert inner.parent_span_id == call.span_id
-    assert (outer_service, inner_service) == ("caller", "sample-service")
+    outer, call = collector.named("GET /ask/{thing_id}"), collector.named("GET sample")
+    inner = collector.named("GET /things/{thing_id}")
+    assert {one.trace_id for one in (outer, call, inner)} == {TRACE}
+    assert outer.span.parent_span_id.hex() == "b7ad6b7169203331"
+    assert call.span.parent_span_id == outer.span.span_id
+    assert inner.span.parent_span_id == call.span.span_id
+    assert (outer.service, inner.service) == ("caller", "sample-service")
+    assert call.facts["http.response.status_code"] == 200
 
 
 async def test_a_span_tells_how_the_request_went(calling: Calling, collector: Collector) -> None:
@@ -117,12 +91,11 @@ async def test_a_span_tells_how_the_request_went(calling: Calling, collector: Co
     async with calling(sample_app(otel_exporter_otlp_endpoint=collector.url)) as client:
         await client.get("/crash", headers={"X-Correlation-ID": "order-42"})
 
-    _, span = collector.spans["GET /crash"]
-    told = {a.key: a.value.string_value or a.value.int_value for a in span.attributes}
-    assert told["http.route"] == "/crash"
-    assert told["http.response.status_code"] == 500
-    assert told["correlation.id"] == "order-42"
-    assert span.status.code == 2
+    sent = collector.named("GET /crash")
+    assert sent.facts["http.route"] == "/crash"
+    assert sent.facts["http.response.status_code"] == 500
+    assert sent.facts["correlation.id"] == "order-42"
+    assert sent.span.status.code == 2
 
 
 async def test_a_failed_call_marks_its_span(calling: Calling, collector: Collector) -> None:
@@ -133,8 +106,8 @@ async def test_a_failed_call_marks_its_span(calling: Calling, collector: Collect
         answer = await client.get("/ask/7")
 
     assert answer.status_code == 502
-    _, call = collector.spans["GET sample"]
-    assert (call.status.code, call.status.message) == (2, "UpstreamFailed")
+    status = collector.named("GET sample").span.status
+    assert (status.code, status.message) == (2, "UpstreamFailed")
 
 
 async def test_a_collector_that_is_away_harms_nobody(calling: Calling) -> None:
@@ -152,8 +125,8 @@ def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded() -> None:
     Whoever does not trace does not pay for it. (Libraries import OpenTelemetry's API by themselves.)
     """
     program = (
-        "import sys, servicekit.app, servicekit.commands, servicekit.http.metrics;"
-        "costly = ('opentelemetry.sdk', 'opentelemetry.exporter', 'servicekit.tracing');"
+        "import sys, servicekit.app, servicekit.commands, servicekit.http.metrics, servicekit.durable;"
+        "costly = ('opentelemetry.sdk', 'opentelemetry.exporter', 'servicekit.tracing', 'servicekit.outbox');"
         "print([name for name in sys.modules if name.startswith(costly)])"
     )
 
@@ -174,4 +147,91 @@ async def test_a_sampled_out_trace_stays_so(calling: Calling, collector: Collect
         answer = await client.get("/things/1", headers=brought)
 
     assert answer.headers["X-Trace-ID"] == TRACE
-    assert collector.spans == {}
+    assert collector.sent == []
+
+
+async def test_the_share_that_is_not_recorded_is_recorded_nowhere(
+    calling: Calling, collector: Collector
+) -> None:
+    """
+    Who begins a trace decides for all whom it calls: with a share of 0 nobody records anything.
+    """
+    sample = sample_app(otel_exporter_otlp_endpoint=collector.url)
+
+    async with serve(sample) as url:
+        app = caller_app(collector.url, url, share=0.0)
+        async with calling(app) as client:
+            answer = await client.get("/ask/7")
+
+    assert answer.status_code == 200
+    assert collector.sent == []
+
+
+async def test_whoever_decided_before_decides(calling: Calling, collector: Collector) -> None:
+    """
+    A trace that its caller records is recorded, whatever our own share is.
+    """
+    app = sample_app(otel_exporter_otlp_endpoint=collector.url, otel_traces_sampler_arg=0.0)
+
+    async with calling(app) as client:
+        await client.get("/things/1", headers=BROUGHT)
+
+    assert [one.trace_id for one in collector.sent] == [TRACE]
+
+
+async def test_probes_and_scrapes_are_not_traced(calling: Calling, collector: Collector) -> None:
+    """
+    What comes every few seconds and tells nothing new makes no spans.
+    """
+    async with calling(sample_app(otel_exporter_otlp_endpoint=collector.url)) as client:
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            assert (await client.get(path)).status_code == 200
+
+    assert collector.sent == []
+
+
+async def test_what_goes_on_later_stands_below_the_request_that_it_belongs_to(
+    collector: Collector,
+) -> None:
+    """
+    Work that was written down by its traceparent joins the trace, in whatever process.
+    """
+    tracing = Tracing(service="later", version="1", endpoint=collector.url)
+    ids = correlation.resumed("order-42", BROUGHT["traceparent"])
+
+    with correlation.correlated(ids), tracing.span("goes-on", {"x": 1}) as span:
+        span.note("y", "z")
+        inside = correlation.current()
+    await tracing.aclose()
+
+    sent = collector.named("goes-on")
+    assert inside is not None
+    assert (inside.trace_id, inside.span_id) == (TRACE, sent.span.span_id.hex())
+    assert (sent.trace_id, sent.span.parent_span_id.hex()) == (TRACE, "b7ad6b7169203331")
+    assert sent.facts == {"x": 1, "y": "z"}
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_what_stands_apart_is_linked_and_as_recorded_as_what_it_is_linked_with(
+    collector: Collector, *, is_recorded: bool
+) -> None:
+    """
+    A trace of its own with a link; of a trace that is not recorded nothing is.
+    """
+    tracing = Tracing(service="apart", version="1", endpoint=collector.url, share=0.0)
+    flags = "01" if is_recorded else "00"
+    ids = correlation.resumed("order-42", f"00-{TRACE}-b7ad6b7169203331-{flags}")
+
+    with correlation.correlated(ids), tracing.span("apart", {}, is_apart=True):
+        inside = correlation.current()
+    await tracing.aclose()
+
+    assert inside is not None
+    assert inside.trace_id != TRACE
+    assert inside.correlation_id == "order-42"
+    linked = [
+        (link.trace_id.hex(), link.span_id.hex())
+        for one in collector.sent
+        for link in one.span.links
+    ]
+    assert linked == ([(TRACE, "b7ad6b7169203331")] if is_recorded else [])

@@ -1,0 +1,179 @@
+"""
+What becomes of spans while their collector is well, away, slow or says no, over a real socket.
+"""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+import structlog
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from otlp_collector import Collector, collecting
+from prometheus_client import CollectorRegistry, generate_latest
+from structlog.typing import EventDict
+
+from servicekit.outbox import Outbox, Pace
+from servicekit.testing import eventually
+
+#: A day in the life of a collector, in a moment.
+QUICK = Pace(room=100, at_once=10, gathering_s=0.01, first_pause_s=0.01, last_pause_s=0.05)
+#: Whatever should take no time does not take this long on any machine.
+_LONG_S = 10.0
+
+
+class Sender:
+    """
+    Something that is traced.
+    """
+
+    def __init__(self, url: str, pace: Pace = QUICK, *, timeout_s: float = 0.2) -> None:
+        self.outbox = Outbox(OTLPSpanExporter(url, timeout=timeout_s), pace=pace)
+        self._provider = TracerProvider(shutdown_on_exit=False)
+        self._provider.add_span_processor(self.outbox)
+        self._tracer = self._provider.get_tracer("test")
+
+    def end_spans(self, number: int) -> float:
+        """
+        End so many spans; returns how long that took, in seconds.
+        """
+        began = time.perf_counter()
+        for _ in range(number):
+            self._tracer.start_span("x").end()
+        return time.perf_counter() - began
+
+    def close(self) -> float:
+        """
+        The end; how long it took, in seconds.
+        """
+        began = time.perf_counter()
+        self._provider.shutdown()
+        return time.perf_counter() - began
+
+    def has_refused(self, spans: int) -> bool:
+        """
+        Whether so many were given up.
+        """
+        return self.counts["refused"] == spans
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """
+        Spans by what became of them.
+        """
+        (family,) = self.outbox.collect()
+        return {one.labels["outcome"]: int(one.value) for one in family.samples}
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """
+    A collector that listens.
+    """
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture
+def sender(collector: Collector) -> Iterator[Sender]:
+    """
+    Something that is traced there.
+    """
+    sender = Sender(collector.url)
+    yield sender
+    sender.close()
+
+
+@pytest.fixture
+def events() -> Iterator[list[EventDict]]:
+    """
+    What is logged.
+    """
+    with structlog.testing.capture_logs() as captured:
+        yield captured
+
+
+async def test_every_span_arrives_in_batches(collector: Collector, sender: Sender) -> None:
+    """
+    A collector that is well is given all there is, some at a time.
+    """
+    sender.end_spans(35)
+
+    await eventually(lambda: len(collector.sent) == 35)
+    assert collector.requests < 35
+    assert sender.counts == {"sent": 35, "refused": 0, "left_out": 0}
+
+
+async def test_what_waits_at_the_end_is_sent(collector: Collector) -> None:
+    """
+    Nothing is lost by a stop: the last spans are the ones that somebody looks for.
+    """
+    sender = Sender(collector.url, Pace(gathering_s=3600))
+    sender.end_spans(7)
+
+    sender.close()
+
+    assert len(collector.sent) == 7
+
+
+async def test_a_collector_that_is_ill_is_told_of_once(
+    collector: Collector, sender: Sender, events: list[EventDict]
+) -> None:
+    """
+    One line when it begins, however long it lasts, and one when it is over; spans meanwhile are counted.
+    """
+    collector.status = 503
+    for failures in range(1, 4):
+        sender.end_spans(1)
+        await eventually(partial(sender.has_refused, failures))
+    collector.status = 200
+    sender.end_spans(1)
+
+    await eventually(lambda: "traces.sent_again" in [one["event"] for one in events])
+    assert [one["event"] for one in events] == ["traces.not_sent", "traces.sent_again"]
+    assert sender.counts == {"sent": 1, "refused": 3, "left_out": 0}
+
+
+async def test_a_collector_that_is_away_is_told_of_once(events: list[EventDict]) -> None:
+    """
+    The same where nobody listens.
+    """
+    sender = Sender("http://127.0.0.1:9")
+
+    for failures in range(1, 4):
+        sender.end_spans(1)
+        await eventually(partial(sender.has_refused, failures))
+
+    sender.close()
+    assert [one["event"] for one in events] == ["traces.not_sent"]
+
+
+async def test_a_collector_that_never_answers_holds_nobody_up(collector: Collector) -> None:
+    """
+    Whoever ends a span does not wait; what is beyond the room is left out and counted; and the end comes.
+    """
+    collector.may_answer.clear()
+    sender = Sender(collector.url, Pace(room=100, at_once=10, farewell_s=0.1), timeout_s=3600)
+
+    took_s = sender.end_spans(5000)
+
+    assert took_s < _LONG_S
+    # One batch may be on the wire.
+    assert sender.counts["left_out"] >= 5000 - 100 - 10
+    assert sender.close() < _LONG_S
+    collector.may_answer.set()
+    await eventually(lambda: not sender.outbox._thread.is_alive())
+
+
+def test_the_counts_stand_among_the_metrics(sender: Sender) -> None:
+    """
+    ``trace_spans_total``, from the first scrape on.
+    """
+    registry = CollectorRegistry()
+    registry.register(sender.outbox)
+
+    text = generate_latest(registry).decode()
+
+    for outcome in ("sent", "refused", "left_out"):
+        assert f'trace_spans_total{{outcome="{outcome}"}} 0.0' in text
