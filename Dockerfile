@@ -24,7 +24,8 @@ RUN python -m venv --without-pip /opt/storefront \
     && pip --python /opt/storefront/bin/python install --quiet --no-index --find-links wheels --no-cache-dir --no-compile --requirement runtime.txt \
     # Checked by nobody later, since an image does not change: so a start compiles nothing and the layer is the same each time.
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/storefront/lib \
-    && find /opt/storefront -exec touch --no-dereference --date=@0 {} +
+    && mkdir -p /layer/opt && mv /opt/storefront /layer/opt/ \
+    && find /layer -exec touch --no-dereference --date=@0 {} +
 
 # The kit and each service, built from source and installed as packages: a folder a service.
 FROM wheels AS house
@@ -53,7 +54,7 @@ RUN python -B -m pip uninstall --quiet --yes --root-user-action ignore pip setup
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --no-log-init storefront \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x '/(ensurepip|idlelib|lib2to3|test|tkinter|turtledemo)/' \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
-COPY --from=dependencies /opt/storefront /opt/storefront
+COPY --from=dependencies /layer /
 ENV PATH=/opt/storefront/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
