@@ -113,7 +113,6 @@ async def test_work_begun_at_once_needs_no_engine_where_all_goes_well(url: str, 
     """
     Its end can be waited for from the first moment, and the engine's journal never hears of it.
     """
-    toy.findings = {}
     engine = toy_engine(url, toy)
     async with engine.running():
         engine.begin(SAGA, "w1", {})
@@ -128,7 +127,6 @@ async def test_work_begun_at_once_is_started_when_it_must_be_repeated(url: str, 
     """
     What has no answer is the engine's: it repeats that, and asks nothing again that is found out.
     """
-    toy.findings = {}
     toy.outcomes["third"] = [Unknown("LOST")]
     engine = toy_engine(url, toy)
     async with engine.running():
@@ -139,18 +137,6 @@ async def test_work_begun_at_once_is_started_when_it_must_be_repeated(url: str, 
 
     assert toy.told == [("w1", "done")]
     assert toy.ledger.count("w1 first") == 1
-
-
-async def test_work_that_cannot_be_begun_at_once_is_started(url: str, toy: Toy) -> None:
-    """
-    A saga without a journal of its own is carried out over the engine's.
-    """
-    engine = toy_engine(url, toy)
-    async with engine.running():
-        engine.begin(SAGA, "w1", {})
-
-        assert await engine.ended(SAGA, "w1", within_s=_SOON_S)
-        assert await engine.known(SAGA, ["w1"]) == {"w1"}
 
 
 async def test_caller_who_leaves_does_not_stop_the_start(url: str, toy: Toy) -> None:

@@ -7,9 +7,11 @@ each: ``start ID``. It notes in ``FOLDER/ledger`` what it does, ``FOLDER/held`` 
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
+import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +34,55 @@ SAGA = "toy"
 WHO_ASKS: ContextVar[str] = ContextVar("who_asks", default="nobody")
 
 
+class Findings:
+    """
+    What was found out, in this process. Kept as text, as in every store: what is no JSON is refused.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, str] = {}
+
+    def found(self, name: str) -> str | None:
+        """
+        What was kept under that name.
+        """
+        return self._kept.get(name)
+
+    def is_first(self, name: str, finding: str) -> bool:
+        """
+        Keep a finding, unless there is one.
+        """
+        return self._kept.setdefault(name, finding) is finding
+
+
+class FindingFiles:
+    """
+    The same for several processes, each finding being a file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def found(self, name: str) -> str | None:
+        """
+        What was kept under that name.
+        """
+        file = self._folder / f"{name}.found"
+        return file.read_text() if file.exists() else None
+
+    def is_first(self, name: str, finding: str) -> bool:
+        """
+        Keep a finding, unless there is one.
+        """
+        whole = self._folder / f"{uuid.uuid4()}.whole"
+        whole.write_text(finding)
+        try:
+            (self._folder / f"{name}.found").hardlink_to(whole)
+        except FileExistsError:
+            return False
+        return True
+
+
 @dataclass
 class Toy:
     """
@@ -44,8 +95,7 @@ class Toy:
     outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
     told: list[tuple[str, str]] = field(default_factory=list)
     attention: list[str] = field(default_factory=list)
-    #: What the saga's own journal keeps, by work and name; None for a saga that has none.
-    findings: dict[tuple[str, str], dict[str, JsonValue]] | None = None
+    findings: Findings | FindingFiles = field(default_factory=Findings)
     contexts: list[tuple[str | None, float | None, str]] = field(default_factory=list)
 
     @property
@@ -58,12 +108,10 @@ class Toy:
             Step("second", self._second, self._undo("second")),
             Step("third", self._third, is_pivot=True),
         )
-        journal = None if self.findings is None else self._journal
-        return Saga(SAGA, steps, self._ended, self, journal=journal)
+        return Saga(SAGA, steps, self._ended, self, self._journal)
 
-    def _journal(self, work: Work) -> "Findings":
-        assert self.findings is not None
-        return Findings(work.id, self.findings)
+    def _journal(self, work: Work) -> "Journal":
+        return Journal(work.id, self.findings)
 
     async def _first(self, work: Work) -> Outcome:
         self.contexts.append((correlation.correlation_id(), deadline.remaining_s(), WHO_ASKS.get()))
@@ -111,13 +159,13 @@ class Toy:
 
 
 @dataclass
-class Findings:
+class Journal:
     """
     A journal that all share who carry out a work.
     """
 
     work_id: str
-    kept: dict[tuple[str, str], dict[str, JsonValue]]
+    findings: Findings | FindingFiles
 
     async def once(
         self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
@@ -125,10 +173,11 @@ class Findings:
         """
         The first that was found.
         """
-        key = (self.work_id, name)
-        if key not in self.kept:
-            self.kept.setdefault(key, await do())
-        return self.kept[key]
+        name = f"{self.work_id} {name}"
+        if self.findings.found(name) is None:
+            self.findings.is_first(name, json.dumps(await do()))
+        found: dict[str, JsonValue] = json.loads(self.findings.found(name) or "")
+        return found
 
 
 def toy_engine(
@@ -161,7 +210,7 @@ def file_toy(folder: Path, name: str) -> Toy:
             killer.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return Toy(note, (folder / "held").exists)
+    return Toy(note, (folder / "held").exists, findings=FindingFiles(folder))
 
 
 async def serve(database_url: str, folder: Path, name: str, asked: TextIO) -> None:

@@ -108,7 +108,7 @@ class Shop:
             Step("help", self._deed("help"), self._undo("help")),
             Step("lease", self._deed("lease"), is_pivot=True),
         )
-        self.saga = Saga("move", steps, self._ended, self)
+        self.saga = Saga("move", steps, self._ended, self, lambda _work: self.journal)
 
     async def carry_out(self, *, until: datetime | None = None) -> Ending:
         """
@@ -129,7 +129,7 @@ class Shop:
             pause=self._pause, attention_after_s=self.attention_after_s, now=self.clock.now
         )
         work = Work("w", {"house": 7}, until)
-        return await runner.carry_out(self.saga, work, self.journal, is_again=is_again)
+        return await runner.carry_out(self.saga, work, is_again=is_again)
 
     def soon(self, seconds: float) -> datetime:
         """

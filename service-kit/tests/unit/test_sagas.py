@@ -4,13 +4,14 @@ Work in steps: forward, back, again, and after crashes.
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from pydantic import JsonValue
 from toy_shop import STEPS, Shop
 
 from servicekit import deadline
-from servicekit.sagas import Done, Outcome, Runner, Saga, Step, Work
+from servicekit.sagas import Done, Outcome, Runner, Step, Work
 
 
 async def test_all_steps_done_end_the_work_with_their_facts() -> None:
@@ -44,7 +45,7 @@ async def test_steps_know_what_those_before_them_came_to() -> None:
         return Step(name, do, is_pivot=name == "b")
 
     shop = Shop()
-    shop.saga = Saga("move", (noting("a"), noting("b"), noting("c")), shop.saga.ended, shop)
+    shop.saga = replace(shop.saga, steps=(noting("a"), noting("b"), noting("c")))
 
     await shop.carry_out()
 
@@ -189,7 +190,9 @@ async def test_whoever_is_overtaken_undoes_what_it_has_done_itself() -> None:
             return found
 
     runner = Runner(pause=_no_pause, attention_after_s=60, now=shop.clock.now)
-    ending = await runner.carry_out(shop.saga, Work("w", {}), Overtaken())
+    ending = await runner.carry_out(
+        replace(shop.saga, journal=lambda _work: Overtaken()), Work("w", {})
+    )
 
     assert ending.how == "refused"
     assert shop.asked == ["van", "help", "undo help", "undo van"]
@@ -304,11 +307,11 @@ async def test_attempt_has_what_is_left_of_the_time() -> None:
 
     shop = Shop()
     steps = (Step("short", look), Step("long", look, is_pivot=True))
-    saga = Saga("move", steps, shop.saga.ended, shop)
+    saga = replace(shop.saga, steps=steps)
     runner = Runner(pause=_no_pause, attention_after_s=60, now=shop.clock.now)
 
     with deadline.within(0.001):
-        await runner.carry_out(saga, Work("w", {}, shop.soon(4)), shop.journal)
+        await runner.carry_out(saga, Work("w", {}, shop.soon(4)))
 
     assert left == [pytest.approx(4, abs=1), pytest.approx(10, abs=1)]
 

@@ -10,14 +10,13 @@ from functools import partial
 from typing import Final
 
 import structlog
-from pydantic import JsonValue
 
 from servicekit import correlation
 from servicekit.clock import Now
 from servicekit.durable.errands import Errand, key_of
 from servicekit.durable.metrics import CountingWitness, SagaMetrics
 from servicekit.durable.pauses import Pauses
-from servicekit.durable.transact import Given, LostOwnership, Transact
+from servicekit.durable.transact import Given, Transact
 from servicekit.durable.works import Works
 from servicekit.errors import ServiceUnavailable
 from servicekit.sagas import Ending, Pause, Runner, Saga, Watch, Work
@@ -102,14 +101,12 @@ class Carrier:
         begun and not done stays so.
         """
         saga, work = self._sagas[name], errand.work
-        if saga.journal is None:
-            return False
         runner = self._runner(_no_pause)
         with correlation.correlated(errand.ids), self._works.running(key_of(name, work.id)):
             try:
                 async with asyncio.timeout(AT_ONCE_S) as limit:
                     unhurried = replace(saga, ended=partial(_to_the_end, limit, saga.ended))
-                    ending = await runner.carry_out(unhurried, work, saga.journal(work))
+                    ending = await runner.carry_out(unhurried, work)
             except (_MustWait, TimeoutError):
                 return False
             except ServiceUnavailable as error:
@@ -149,8 +146,6 @@ class Carrier:
                 raise asyncio.CancelledError
             try:
                 return await self._outcome(saga, errand.work, is_recovered=is_recovered)
-            except LostOwnership:
-                log.warning("saga.lost_to_another_replica", saga=saga.name, work=errand.work.id)
             except ServiceUnavailable as error:
                 log.warning("saga.postponed", saga=saga.name, work=errand.work.id, code=error.code)
                 self._resume_later(key, errand.work.id)
@@ -161,10 +156,8 @@ class Carrier:
 
     async def _outcome(self, saga: Saga, work: Work, *, is_recovered: bool) -> str:
         async with self._turn(saga, work, is_recovered=is_recovered) as pause:
-            # What has a journal of its own may have been carried out without the engine before.
-            journal = saga.journal(work) if saga.journal else _Journal(self._transact)
-            is_again = is_recovered or saga.journal is not None
-            ending = await self._runner(pause).carry_out(saga, work, journal, is_again=is_again)
+            # It may have been carried out at once before, by whoever it was begun by.
+            ending = await self._runner(pause).carry_out(saga, work, is_again=True)
         self._over(saga, work, ending)
         return ending.how
 
@@ -250,17 +243,3 @@ class _Turn:
         if self._is_held:
             self._is_held = False
             self._places.release()
-
-
-class _Journal:
-    """
-    Steps of the workflow that the present task carries out.
-    """
-
-    def __init__(self, transact: Transact) -> None:
-        self._transact = transact
-
-    async def once(
-        self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
-    ) -> dict[str, JsonValue]:
-        return await self._transact.step(name, do)

@@ -3,7 +3,7 @@ Carries out sagas so that what was begun is ended, whatever crashes.
 
 Work that was started is recorded before ``start`` returns. It goes on in this process, apart from the
 request that started it; after a crash it is taken up at the next start, or by another replica. Which way
-it goes is recorded once, by the saga's own journal where it brings one; everything else is done again.
+it goes is recorded once, by the saga's own journal; everything else is done again.
 """
 
 import asyncio
@@ -129,7 +129,7 @@ class Engine:
         That leaves the engine's own journal out of what goes well, at a fifth of the cost. After a crash
         such work is nowhere but in its owner's record: who calls this must ``start`` what that shows as
         neither ended nor, after a while, ``known``. It may be carried out twice at once then, which the
-        saga's own journal makes harmless; a saga without one is started.
+        saga's own journal makes harmless.
         """
         self._journal()
         errand = Errand(Work(work_id, subject, until), correlation.current() or correlation.new())

@@ -27,13 +27,12 @@ from servicekit.durable.storage import THREADS, Storage
 from servicekit.errors import ServiceUnavailable
 
 #: Pinned: DBOS's own is a hash of code, and work of another version is not taken up by anybody.
-#: What changes the order or the names of recorded steps must still read the old ones.
+#: What a workflow is given must still be read, and so must the names under which sagas record.
 VERSION: Final = "1"
 
 #: DBOS's own listener sleeps this long between looks at lists that are empty here; no stop is quicker.
 _LISTENER_S: Final = 0.1
 
-LostOwnership = error.DBOSWorkflowConflictIDError
 #: What a workflow is given and gives back: plain JSON.
 Given = dict[str, JsonValue]
 Carry = Callable[[Given], Awaitable[str]]
@@ -53,12 +52,6 @@ def only_one() -> Iterator[None]:
         yield
     finally:
         _ONE.release()
-
-
-class _Unrecorded(BaseException):
-    """
-    Carries a step's exception past DBOS, which would record it as what the step came to.
-    """
 
 
 class Transact:
@@ -129,26 +122,6 @@ class Transact:
         except (error.DBOSException, SQLAlchemyError) as failure:
             raise ServiceUnavailable("the journal of sagas") from failure
         return True
-
-    async def step(
-        self, name: str, do: Callable[[], Awaitable[dict[str, JsonValue]]]
-    ) -> dict[str, JsonValue]:
-        """
-        What the workflow's next step came to; done now unless it is recorded.
-        """
-
-        async def once() -> dict[str, JsonValue]:
-            try:
-                return await do()
-            except (
-                Exception
-            ) as failure:  # whatever it is, DBOS would record it; it is raised again below
-                raise _Unrecorded from failure
-
-        try:
-            return await DBOS.run_step_async({"name": name, "retries_allowed": False}, once)
-        except _Unrecorded as unrecorded:
-            raise unrecorded.__cause__ or unrecorded from None
 
     async def resume(self, workflow_ids: Sequence[str]) -> None:
         """

@@ -138,15 +138,15 @@ class Saga:
     A table of steps by a name, with whoever watches its work and is told its end.
 
     ``ended`` is repeated until it returns, and is told an end again after a crash.
-    A ``journal`` of its own is one that all who carry out a work share, several at once even: it keeps
-    the first record of each name (there are two) and gives everybody that one.
+    A work's ``journal`` is one that all share who carry it out, several at once even: it keeps the first
+    record of each name (there are two) and gives everybody that one.
     """
 
     name: str
     steps: tuple[Step, ...]
     ended: Callable[[Work, Ending], Awaitable[None]]
     witness: Witness
-    journal: "Callable[[Work], Journal] | None" = None
+    journal: "Callable[[Work], Journal]"
 
     def before_pivot(self) -> tuple[Step, ...]:
         """

@@ -61,14 +61,13 @@ class Runner:
         self._attention_after = timedelta(seconds=attention_after_s)
         self._now = now
 
-    async def carry_out(
-        self, saga: Saga, work: Work, journal: Journal, *, is_again: bool = False
-    ) -> Ending:
+    async def carry_out(self, saga: Saga, work: Work, *, is_again: bool = False) -> Ending:
         """
         Do the steps of ``saga``, or undo them; returns after ``saga.ended`` has been told.
 
         ``is_again`` says that it may have been begun before, and have come further than it does now.
         """
+        journal = saga.journal(work)
         watched = self._watch.work(saga.name, work.id, is_again=is_again)
         with deadline.at(None), watched as tell_end:
             entries, is_found = await self._trial(saga, work, journal)
