@@ -11,9 +11,9 @@ import pytest
 from servicekit.testing.polling import unused_port
 from tests.e2e.standin_gateway import ORDER, PRODUCT, Fault, Reply, StandinGateway
 from tools.smoke.__main__ import main
-from tools.smoke.journey import STATIONS
+from tools.smoke.journey import STATIONS, Trip, order
 from tools.smoke.outages import Loop, table
-from tools.smoke.shop import Shop
+from tools.smoke.shop import NotSent, Shop
 
 NOT_THERE = Reply(503, {"error": {"code": "SERVICE_UNAVAILABLE", "message": "Later."}})
 #: What is answered where, and what the journey says of it.
@@ -177,6 +177,19 @@ def test_a_password_that_is_refused_is_said(
     assert code == 2
     assert "Signing in as shopper: 401" in told
     assert "of mine" not in told
+
+
+def test_what_was_never_sent_needs_no_end() -> None:
+    """
+    An order that nobody was there to take is not looked for afterwards.
+    """
+    shop = Shop(f"http://127.0.0.1:{unused_port()}")
+    trip = Trip(product_id="TEST-001")
+
+    with pytest.raises(NotSent):
+        order(shop, trip)
+
+    assert not trip.is_open
 
 
 class Hours:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
-from tools.smoke.shop import Answer, Facts, Shop, Wrong
+from tools.smoke.shop import Answer, Facts, NotSent, Shop, Wrong
 
 CODE: Final = "SUMMER20"
 CODE_RATE: Final = Decimal("0.20")
@@ -32,13 +32,14 @@ class Trip:
     price: Decimal | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(16))
     placed: Answer | None = None
-    is_cancelled: bool = False
+    #: Whether an order of it may be on its way, or stands.
+    is_open: bool = False
 
     def start(self) -> None:
         """
         Begins another journey: with a new order, and the product as it is known.
         """
-        self.key, self.placed, self.is_cancelled = secrets.token_hex(16), None, False
+        self.key, self.placed, self.is_open = secrets.token_hex(16), None, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def cancel(shop: Shop, trip: Trip) -> str:
     found = shop.get(f"/orders/{order_id}").facts(200)
     found.expect("orderId", order_id)
     found.expect("status", "CANCELLED")
-    trip.is_cancelled = True
+    trip.is_open = False
     return f"{order_id} is CANCELLED"
 
 
@@ -176,7 +177,12 @@ STATIONS: Final = (
 
 
 def _place(shop: Shop, trip: Trip) -> Answer:
-    return _wish(shop, trip, QUANTITY, [CODE], key=trip.key)
+    was_open, trip.is_open = trip.is_open, True
+    try:
+        return _wish(shop, trip, QUANTITY, [CODE], key=trip.key)
+    except NotSent:
+        trip.is_open = was_open
+        raise
 
 
 def _wish(

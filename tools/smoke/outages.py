@@ -104,7 +104,7 @@ class Loop:
                 reason = self._visit(station, trip)
                 if reason is not None:
                     is_wrong[station.name] = reason
-        if trip.product_id is not None and not trip.is_cancelled:
+        if trip.is_open:
             self._unended.append(replace(trip))
         return is_wrong
 

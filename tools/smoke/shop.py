@@ -20,6 +20,12 @@ class Wrong(Exception):
     """
 
 
+class NotSent(Wrong):
+    """
+    Nobody was there to take a request: nothing can have come of it.
+    """
+
+
 class NoShop(Exception):
     """
     There is nothing to be tried: the message says what to change.
@@ -196,9 +202,17 @@ class Shop:
         signed = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         target = f"{parts.path.rstrip('/')}{self.prefix}{path}"
         try:
+            _connect(connection)
             connection.request(method, target, body, {**headers, **signed})
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())
         finally:
             connection.close()
+
+
+def _connect(connection: HTTPConnection) -> None:
+    try:
+        connection.connect()
+    except OSError as problem:
+        raise NotSent(f"no answer: {problem}") from None
