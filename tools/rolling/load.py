@@ -190,7 +190,7 @@ class Crowd:
             answer = await self._client.request(method, path, json=json, headers=headers)
             body = answer.json()
             if not answer.is_success:
-                failure = f"{answer.status_code} {answer.text[:200]}"
+                failure = f"{answer.status_code} {answer.text[:200].strip()}"
         except httpx.TransportError as error:
             failure = repr(error)
         except ValueError:

@@ -5,6 +5,8 @@ On SIGTERM or SIGINT the service says at once that it is not ready, goes on
 serving for a delay so that balancers can turn away, then stops accepting,
 waits for requests in progress, and leaves. A second signal skips the delay,
 a third one does not wait for requests either. A start is given up at the first.
+
+Whatever hangs, the process ends: ``LAST_S`` after the time that requests in progress have.
 """
 
 import asyncio
@@ -23,12 +25,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.accepting import Acceptor
 from servicekit.bounded_http import BoundedHttpProtocol
+from servicekit.ending import end_within
 from servicekit.lifecycle import Lifecycle
 from servicekit.settings import ServiceSettings, SettingsError
 
 KEEP_ALIVE_S = 75
 #: Connections that may wait to be accepted in a rush.
 BACKLOG = 2048
+#: What an application's parts have to stop in, once no request is in progress: five seconds for works
+#: that are handed over, and some.
+LAST_S = 8.0
 #: How many objects more than are given back begin a search for circles among the youngest. Python's
 #: own 700 is reached every few dozen requests, whose objects go without it; the search took a fifth
 #: of a service's time. What this many hold is a few megabytes.
@@ -65,6 +71,7 @@ class DrainingServer(uvicorn.Server):
             if not self.should_exit:
                 raise
             log.info("service.start_given_up")
+            end_within(LAST_S)
             # What has started of the application is stopped with the loop.
             self._lifecycle.refuse()
             return
@@ -84,6 +91,7 @@ class DrainingServer(uvicorn.Server):
         """
         Stop accepting, and wait for whoever is being served.
         """
+        end_within((self.config.timeout_graceful_shutdown or 0) + LAST_S)
         for acceptor in self._acceptors:
             acceptor.close()
             # Who is accepted is known to uvicorn before it tells all that it stops.
