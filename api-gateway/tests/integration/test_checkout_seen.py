@@ -1,5 +1,5 @@
 """
-What shoppers and operators see of orders, as docs/operations.md tells it: answers, metrics, log events.
+What shoppers and operators see of orders, as docs/operations.md tells it: answers, log events.
 """
 
 import os
@@ -10,7 +10,6 @@ from typing import Final
 
 import httpx
 from checkout_app import running_checkout
-from fake_backends import FakeBackends
 from gateway_app import shared_secret
 from real_goods import real_goods
 from shopper_happenings import Seen
@@ -56,28 +55,13 @@ async def test_the_document_says_what_shoppers_are_told(tmp_path: Path) -> None:
     assert told == f"{tables}\n"
 
 
-async def test_the_document_names_metrics_that_there_are() -> None:
-    """
-    Every metric under "Metrics, and what to alarm on" is one of the gateway's.
-    """
-    told = {
-        *re.findall(r"`((?:saga|orders|order_answer|upstream)_[a-z_]+)", _section("### Metrics"))
-    }
-    async with running_checkout(FakeBackends.selling("A-1")) as shop:
-        served = (await shop.client.get("/metrics")).text
-
-    there = {*re.findall(r"^# TYPE (\w+) ", served, re.MULTILINE)}
-    assert len(told) >= 9
-    assert {one.removesuffix("_count") for one in told} <= there
-
-
 def test_the_document_names_every_event_of_orders() -> None:
     """
     Whatever the checkout writes to the log is explained, and nothing else is.
     """
     sources = "".join(one.read_text() for one in CHECKOUT.glob("*.py"))
     logged = {*re.findall(r'"(order\.[a-z_]+)"', sources)}
-    text = _section("### Metrics").replace("`.", "`order.")
+    text = _section("### Events").replace("`.", "`order.")
 
     assert {*re.findall(r"`(order\.[a-z_]+)`", text)} == logged
 

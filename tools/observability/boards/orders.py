@@ -171,7 +171,7 @@ BACKENDS: Final = Row(
                     "{{outcome}}",
                 ),
             ),
-            "EXPIRED: stock came back by itself. Many of them: orders are begun and not ended.",
+            "expired: stock came back by itself. Many of them: orders are begun and not ended.",
             unit="per second",
         ),
         Panel(
