@@ -8,46 +8,39 @@ that logs, headers and traces speak of the same trace.
 
 import asyncio
 import os
+import random
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.sdk.trace.sampling import (
-    Decision,
-    ParentBased,
-    Sampler,
-    SamplingResult,
-    TraceIdRatioBased,
-)
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
-    Span,
     SpanContext,
     SpanKind,
     StatusCode,
     TraceFlags,
-    TraceState,
     format_span_id,
     format_trace_id,
     set_span_in_context,
 )
-from opentelemetry.util.types import Attributes
 from starlette.types import Scope
 
 from servicekit import correlation
 from servicekit.correlation import Correlation
 from servicekit.outbox import Outbox
-from servicekit.spans import Fact
+from servicekit.spans import Fact, Span
 
 #: One delivery to the collector, with its repeats; s.
 _DELIVERY_S = 5.0
-_FLAGS = {True: TraceFlags(TraceFlags.SAMPLED), False: TraceFlags(TraceFlags.DEFAULT)}
+_RECORDED = TraceFlags(TraceFlags.SAMPLED)
 _ROOT = Context()
 
 
@@ -55,7 +48,7 @@ class Tracing:
     """
     Makes spans for requests, calls and pieces of work, and sends them on in the background.
 
-    ``share`` of the traces that begin here are recorded; where somebody has decided before, so it is.
+    A ``share`` of the traces that begin here is recorded; where somebody has decided before, so it is.
     """
 
     def __init__(
@@ -69,8 +62,9 @@ class Tracing:
     ) -> None:
         exporter = exporter or OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=_DELIVERY_S)
         self.outbox = Outbox(exporter)
+        self._share = share
         self._provider = TracerProvider(
-            sampler=ParentBased(root=_Shared(share)),
+            sampler=ALWAYS_ON,  # what is not recorded does not come there
             resource=Resource({
                 "service.name": service,
                 "service.version": version,
@@ -86,6 +80,9 @@ class Tracing:
         """
         The span of one request; yields its ids.
         """
+        if not self._is_recorded(ids):
+            yield _unrecorded(ids)
+            return
         span = self._tracer.start_span(
             scope.get("method", "WEBSOCKET"),
             _above(ids),
@@ -99,11 +96,15 @@ class Tracing:
             span.end()
 
     @contextmanager
-    def client_span(self, upstream: str, method: str) -> Iterator["Work"]:
+    def client_span(self, upstream: str, method: str) -> Iterator[Span]:
         """
         The span of one call to ``upstream``: what is sent inside carries its ids.
         """
         ids = correlation.current() or correlation.new()
+        if not self._is_recorded(ids):
+            with correlation.correlated(_unrecorded(ids)):
+                yield _UNSEEN
+            return
         span = self._tracer.start_span(
             f"{method} {upstream}",
             _above(ids),
@@ -112,7 +113,7 @@ class Tracing:
         )
         try:
             with correlation.correlated(_with_ids_of(span, ids)):
-                yield Work(span)
+                yield _Recorded(span)
         except BaseException as error:  # noted on the span, and raised on
             span.set_status(StatusCode.ERROR, type(error).__name__)
             raise
@@ -122,19 +123,22 @@ class Tracing:
     @contextmanager
     def span(
         self, name: str, facts: Mapping[str, Fact], *, is_apart: bool = False
-    ) -> Iterator["Work"]:
+    ) -> Iterator[Span]:
         """
         The span of a piece of work, as ``servicekit.spans.Spans`` wants it.
         """
         ids = correlation.current() or correlation.new()
-        above = _above(ids)
+        if not self._is_recorded(ids):
+            with correlation.correlated(_unrecorded(ids)):
+                yield _UNSEEN
+            return
         if is_apart:
             span = self._tracer.start_span(name, _ROOT, attributes=facts, links=_links(ids))
         else:
-            span = self._tracer.start_span(name, above, attributes=facts)
+            span = self._tracer.start_span(name, _above(ids), attributes=facts)
         try:
             with correlation.correlated(_with_ids_of(span, ids)):
-                yield Work(span)
+                yield _Recorded(span)
         finally:
             span.end()
 
@@ -144,15 +148,23 @@ class Tracing:
         """
         await asyncio.to_thread(self._provider.shutdown)
 
+    def _is_recorded(self, ids: Correlation) -> bool:
+        """
+        Whoever began the trace has decided; where it begins here, chance does.
+        """
+        if ids.is_span or ids.parent_span_id is not None:
+            return ids.sampled
+        return random.random() < self._share  # noqa: S311  # nobody gains by guessing it
 
-class Work:
+
+class _Recorded:
     """
     A span that is not over, for who knows nothing of OpenTelemetry.
     """
 
     __slots__ = ("_span",)
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: trace.Span) -> None:
         self._span = span
 
     def note(self, name: str, fact: Fact) -> None:
@@ -168,35 +180,23 @@ class Work:
         self._span.set_status(StatusCode.ERROR, why)
 
 
-class _Shared(Sampler):
+class _Unseen:
     """
-    Records a share of the traces that begin; one that is linked to another goes as that one does.
+    What is not recorded: nothing is kept of it.
     """
 
-    def __init__(self, share: float) -> None:
-        self._by_chance = TraceIdRatioBased(share)
+    def note(self, name: str, fact: Fact) -> None:
+        """
+        Let go.
+        """
 
-    def should_sample(  # noqa: PLR0917  # as OpenTelemetry calls it
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        trace_state: TraceState | None = None,  # noqa: ARG002
-    ) -> SamplingResult:
-        if links:
-            is_recorded = links[0].context.trace_flags.sampled
-            return SamplingResult(
-                Decision.RECORD_AND_SAMPLE if is_recorded else Decision.DROP, attributes
-            )
-        return self._by_chance.should_sample(
-            parent_context, trace_id, name, kind, attributes, links
-        )
+    def fail(self, why: str) -> None:
+        """
+        Let go.
+        """
 
-    def get_description(self) -> str:
-        return f"Shared({self._by_chance.get_description()})"
+
+_UNSEEN = _Unseen()
 
 
 def _context_of(ids: Correlation) -> SpanContext | None:
@@ -207,7 +207,7 @@ def _context_of(ids: Correlation) -> SpanContext | None:
     if span_id is None:
         return None
     return SpanContext(
-        int(ids.trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=_FLAGS[ids.sampled]
+        int(ids.trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=_RECORDED
     )
 
 
@@ -221,17 +221,23 @@ def _links(ids: Correlation) -> list[Link]:
     return [] if context is None else [Link(context)]
 
 
-def _with_ids_of(span: Span, ids: Correlation) -> Correlation:
+def _with_ids_of(span: trace.Span, ids: Correlation) -> Correlation:
     context = span.get_span_context()
     return ids._replace(
         trace_id=format_trace_id(context.trace_id),
         span_id=format_span_id(context.span_id),
-        sampled=context.trace_flags.sampled,
         is_span=True,
     )
 
 
-def _describe(span: Span, scope: Scope) -> None:
+def _unrecorded(ids: Correlation) -> Correlation:
+    """
+    The same, telling whoever is called that nobody records this.
+    """
+    return ids if ids.is_span else ids._replace(sampled=False, is_span=True)
+
+
+def _describe(span: trace.Span, scope: Scope) -> None:
     route = scope.get("servicekit.route")
     status = scope.get("servicekit.status")
     if route is not None:

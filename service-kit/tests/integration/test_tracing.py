@@ -227,7 +227,7 @@ async def test_what_stands_apart_is_linked_and_as_recorded_as_what_it_is_linked_
     await tracing.aclose()
 
     assert inside is not None
-    assert inside.trace_id != TRACE
+    assert (inside.trace_id != TRACE) is is_recorded
     assert inside.correlation_id == "order-42"
     linked = [
         (link.trace_id.hex(), link.span_id.hex())
