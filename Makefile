@@ -20,7 +20,8 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 SERVICES := api-gateway inventory-service pricing-service identity-service
 # The images' tag: make images VERSION=0.2.0
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' api-gateway/pyproject.toml)
-COMPOSE = STOREFRONT_VERSION=$(VERSION) docker compose
+COMPOSE = STOREFRONT_VERSION=$(VERSION) $(if $(findstring observability,$(COMPOSE_PROFILES)),\
+	OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318) docker compose
 
 .PHONY: images up down smoke rolling help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check for-run for-dev
 
@@ -69,9 +70,9 @@ images: ## build the services' images (VERSION=...)
 up: images ## run the shop in containers (GATEWAY_PORT=8000, COMPOSE_PROFILES=observability)
 	@$(COMPOSE) up --wait --no-build --quiet-pull
 	@echo "The shop is running: http://127.0.0.1:$${GATEWAY_PORT:-8000}"
-	@echo "  make smoke                          goes shopping there"
+	@echo "  make smoke                            goes shopping there"
 	@echo "  docker compose run --rm secrets show  prints how people sign in"
-	@echo "  make down                           ends it; VOLUMES=1 forgets its data and secrets, too"
+	@echo "  make down                             ends it; VOLUMES=1 forgets its data and secrets, too"
 
 down: ## end the shop in containers (VOLUMES=1: forget what it has stored)
 	@$(COMPOSE) --profile '*' down $(if $(VOLUMES),--volumes)
