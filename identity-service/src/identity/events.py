@@ -24,6 +24,10 @@ class AuthEvents:
         self._failed = telemetry.counter(
             "auth_sign_ins_failed_total", "Sign-ins that failed or had to wait", ("kind", "reason")
         )
+        # From the first scrape on, or the first of a kind would be no increase.
+        for kind in ("user", "client"):
+            for reason in ("refused", "throttled"):
+                self._failed.labels(kind, reason)
         self._reused = telemetry.counter(
             "auth_refresh_tokens_reused_total", "Families ended because a used token came back"
         )

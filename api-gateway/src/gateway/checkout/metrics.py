@@ -31,6 +31,10 @@ class CheckoutMetrics:
             "Works in this replica from which on no new order is taken",
             registry=telemetry.registry,
         ).set(max_running)
+        # From the first scrape on, or the first of a kind would be no increase.
+        for status in Status:
+            self._orders.labels(_outcome(status))
+            self._answers.labels(status.value)
         #: Of all replicas, as last counted.
         self.needing_attention = Gauge(
             "orders_needing_attention",
@@ -42,10 +46,14 @@ class CheckoutMetrics:
         """
         An order was accepted (PENDING) or has become what it is.
         """
-        self._orders.labels("ACCEPTED" if status is Status.PENDING else status.value).inc()
+        self._orders.labels(_outcome(status)).inc()
 
     def answered(self, status: Status, seconds: float) -> None:
         """
         Its caller was told so.
         """
         self._answers.labels(status.value).observe(seconds)
+
+
+def _outcome(status: Status) -> str:
+    return "ACCEPTED" if status is Status.PENDING else status.value

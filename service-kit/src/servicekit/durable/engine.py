@@ -74,6 +74,7 @@ class Engine:
             running=lambda: self._works.count,
             waiting=lambda: self._works.resting_count,
         )
+        self._metrics.expect(sagas)
         self._watch = SagaWatch(self._metrics, telemetry.spans)
         self._task_runs = telemetry.task_runs
         self._starting: set[asyncio.Task[None]] = set()

@@ -2,12 +2,13 @@
 What Prometheus is told of sagas.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import get_args
 
 from prometheus_client import Gauge, Histogram
 
-from servicekit.sagas import Attempt, Ending, Entry, Witness, Work
+from servicekit.sagas import Attempt, Ending, Entry, How, Saga, Witness, Work
 from servicekit.telemetry import LATENCY_BUCKETS_S, Telemetry
 
 
@@ -47,9 +48,22 @@ class SagaMetrics:
         self._takeovers = telemetry.counter(
             "saga_takeovers", "Works taken over from a replica that was lost", ("why",)
         )
+        for why in ("left", "gone", "frozen"):
+            self._takeovers.labels(why)
         self._attention = telemetry.counter(
             "saga_attention", "Works that began to need attention", ("saga", "step")
         )
+
+    def expect(self, sagas: Iterable[Saga]) -> None:
+        """
+        Tell of these from the first scrape on: the first of a kind would be no increase.
+        """
+        for saga in sagas:
+            self._recoveries.labels(saga.name)
+            for how in get_args(How):
+                self._ended.labels(saga.name, how)
+            for step in saga.steps:
+                self._attention.labels(saga.name, step.name)
 
     def ended(self, saga: str, ending: Ending, *, after_s: float) -> None:
         """

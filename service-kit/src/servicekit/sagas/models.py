@@ -98,13 +98,16 @@ class Entry:
     code: str | None = None
 
 
+How = Literal["done", "refused", "failed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """
     How the work ended: *done*; *refused* by a step; or *failed*, out of time. Unless done, all is undone.
     """
 
-    how: Literal["done", "refused", "failed"]
+    how: How
     done: Mapping[str, JsonObject]
     step: str | None = None
     code: str | None = None
