@@ -23,7 +23,7 @@ VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' api-gateway/pyproject.tom
 COMPOSE = STOREFRONT_VERSION=$(VERSION) $(if $(findstring observability,$(COMPOSE_PROFILES)),\
 	OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318) docker compose
 
-.PHONY: images up down smoke rolling help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check for-run for-dev
+.PHONY: images up down smoke rolling help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check observability-check for-run for-dev
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ trace: for-run ## place an order in a shop of its own and show its trace (ARGS="
 
 deploy: for-dev ## put the shop on the cluster CONTEXT=... names (OVERLAY=local or production, DRY_RUN=1)
 	@$(BIN)/python -m tools.deploy --overlay "$(or $(OVERLAY),local)" --context "$(CONTEXT)" $(if $(DRY_RUN),--dry-run)
+
+observability-check: for-dev ## have dashboards, rules, alarms' tests and the collector's file checked (ARGS=--all: by every tool)
+	@$(BIN)/python -m pytest -q tests/contract/test_observability.py tests/contract/test_observability_metrics.py
+	@$(BIN)/python -m tools.observability check $(ARGS)
 
 k8s-check: for-dev ## build the Kubernetes manifests and hold them to schemas and to our own rules
 	@$(BIN)/python -m tools.k8s_check
