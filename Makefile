@@ -26,7 +26,7 @@ COMPOSE = STOREFRONT_VERSION=$(VERSION) $(if $(findstring observability,$(COMPOS
 .PHONY: images up down smoke rolling help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check observability-check for-run for-dev
 
 help:
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: for-run ## run the shop here, with SQLite and nothing else; Ctrl-C stops it
 	@exec $(BIN)/python -m tools.demo run --with-parent
