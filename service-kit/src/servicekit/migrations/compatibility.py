@@ -9,7 +9,8 @@ migration names what it takes, and the revision with whose release the code was 
     ready_since = {"shelves.colour": "0004", "boxes": "0004", "shelves.name+floor": "0004"}
 
 Each revision is applied to a real database and looked at there; nothing is read out of its code. What is
-not seen: triggers, views, and what a migration does to the rows that are there.
+not seen: triggers, views, what a migration does to the rows that are there, and rows of new tables that keep
+those they refer to from being deleted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
