@@ -2,6 +2,7 @@
 What becomes of spans while their collector is well, away, slow or says no, over a real socket.
 """
 
+import asyncio
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -107,14 +108,19 @@ async def test_every_span_arrives_in_batches(collector: Collector, sender: Sende
 
 async def test_what_waits_at_the_end_is_sent(collector: Collector) -> None:
     """
-    Nothing is lost by a stop: the last spans are the ones that somebody looks for.
+    Nothing is lost by a stop, however many batches it takes: the last spans are those that somebody looks for.
     """
-    sender = Sender(collector.url, Pace(gathering_s=3600))
-    sender.end_spans(7)
+    collector.may_answer.clear()
+    sender = Sender(collector.url, Pace(at_once=2, farewell_s=30), timeout_s=30)
+    sender.end_spans(11)
+    await eventually(lambda: collector.requests == 1)
 
-    sender.close()
+    closing = asyncio.create_task(asyncio.to_thread(sender.close))
+    await eventually(lambda: sender.outbox._is_ending)
+    collector.may_answer.set()
+    await closing
 
-    assert len(collector.sent) == 7
+    assert len(collector.sent) == 11
 
 
 async def test_a_collector_that_is_ill_is_told_of_once(
