@@ -208,13 +208,14 @@ class Hours:
         """
         return self._now
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         """
         Lets time pass, and the gateway change.
         """
         self._now += seconds
         if self._now in self._faults:
             self._gateway.faults = self._faults[self._now]
+        return False
 
     def loop(self, url: str) -> Loop:
         """
@@ -287,3 +288,32 @@ def test_orders_that_do_not_end_are_named(gateway: StandinGateway, url: str) -> 
     assert len(unended) == 1
     assert unended[0] in keys
     assert hours.now() >= 11
+
+
+def test_a_loop_of_both_shoppers_ends_with_a_table(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    ``--loop`` reads and orders at the same time, and is green where nothing was wrong.
+    """
+    code = main(["--url", url, "--loop", "0.2", "--pause", "0.01"])
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "orders without an end: 0" in out
+    assert all(station.name in out for station in STATIONS)
+
+
+def test_a_loop_in_which_something_was_wrong_is_red(
+    gateway: StandinGateway, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    ``--loop`` is exit code 1 where anything was wrong, and where there was nothing to begin with.
+    """
+    gateway.faults["too-many"] = lambda it: replace(it, status=500)
+    codes = [main(["--url", url, "--loop", "0.1", "--pause", "0.01"])]
+    gateway.faults["list"] = lambda _: NOT_THERE
+    codes.append(main(["--url", url, "--loop", "0.1"]))
+
+    assert codes == [1, 1]
+    assert "before the first round: 503" in capsys.readouterr().out

@@ -6,10 +6,14 @@ wrong first, 2 when it could not be tried.
 import argparse
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Final
 
-from tools.smoke.journey import STATIONS, Trip
+from tools.smoke.journey import ORDERING, READING, STATIONS, Trip, browse
 from tools.smoke.outages import Loop, table
 from tools.smoke.shop import Asked, NoShop, Shop, Wrong
 
@@ -29,7 +33,10 @@ def main(arguments: Sequence[str]) -> int:
             _sign_in(shop, chosen.user, chosen.password_file)
         if chosen.loop is None:
             return _once(shop)
-        return _again_and_again(Loop(shop, pause_s=chosen.pause), chosen.loop)
+        return _again_and_again(shop, chosen.loop, chosen.pause)
+    except Wrong as wrong:
+        print(f"WRONG  before the first round: {wrong}")
+        return 1
     except NoShop as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -82,13 +89,34 @@ def _requests(asked: Sequence[Asked]) -> str:
     )
 
 
-def _again_and_again(loop: Loop, seconds: float) -> int:
+def _again_and_again(shop: Shop, seconds: float, pause_s: float) -> int:
+    """
+    Two shoppers at once: one reads, one orders, since an order that waits must not hide what readers see.
+    """
+    product, stop = Trip(), Event()
+    browse(shop, product)
+    reader, buyer = (
+        Loop(
+            replace(shop, asked=[]), pause_s=pause_s, wait=stop.wait, stations=its, product=product
+        )
+        for its in (READING, ORDERING)
+    )
+    with ThreadPoolExecutor(max_workers=2) as both:
+        try:
+            list(both.map(partial(_say_all, seconds), (reader, buyer)))
+        finally:
+            stop.set()
+    stop.clear()
+    unended = buyer.settle(_SETTLES_WITHIN_S)
+    records = {**reader.records, **buyer.records}
+    print("", *table(records), sep="\n")
+    print(f"\norders without an end: {len(unended)}", *unended)
+    return 1 if unended or any(record.wrong for record in records.values()) else 0
+
+
+def _say_all(seconds: float, loop: Loop) -> None:
     for line in loop.run(seconds):
         print(line, flush=True)
-    unended = loop.settle(_SETTLES_WITHIN_S)
-    print("", *table(loop.records), sep="\n")
-    print(f"\norders without an end: {len(unended)}", *unended)
-    return 1 if unended or any(record.wrong for record in loop.records.values()) else 0
 
 
 if __name__ == "__main__":

@@ -165,15 +165,18 @@ def order_with_wrong_code(shop: Shop, trip: Trip) -> str:
     return f"{UNKNOWN_CODE} is UNKNOWN"
 
 
-STATIONS: Final = (
+READING: Final = (
     Station("browse the list", browse, needs=None),
     Station("look at one product", look),
+)
+ORDERING: Final = (
     Station(f"order with {CODE}", order),
     Station("send the same again", order_again, needs="placed"),
     Station("cancel the order", cancel, needs="placed"),
     Station("order too many", order_too_many),
     Station("order with a wrong code", order_with_wrong_code),
 )
+STATIONS: Final = (*READING, *ORDERING)
 
 
 def _place(shop: Shop, trip: Trip) -> Answer:

@@ -4,7 +4,7 @@ The journey again and again, and what could not be done for how long meanwhile.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -53,6 +53,8 @@ class Loop:
     """
     Goes shopping until the time is over. Where a station is wrong the rest is visited all the same,
     as far as it can be.
+
+    ``wait`` waits for so many seconds and returns whether to stop at once.
     """
 
     def __init__(
@@ -60,11 +62,15 @@ class Loop:
         shop: Shop,
         *,
         pause_s: float,
+        wait: Callable[[float], bool],
         now: Callable[[], float] = time.monotonic,
-        wait: Callable[[float], None] = time.sleep,
+        stations: Sequence[Station] = STATIONS,
+        product: Trip | None = None,
     ) -> None:
-        self.records = {station.name: Record() for station in STATIONS}
+        self.records = {station.name: Record() for station in stations}
         self._shop = shop
+        self._stations = stations
+        self._trip = Trip() if product is None else replace(product)
         self._pause_s = pause_s
         self._now = now
         self._wait = wait
@@ -76,14 +82,15 @@ class Loop:
         Yields a line whenever something begins or ceases to be wrong.
         """
         began_at = self._now()
-        trip, was_wrong = Trip(), dict[str, str]()
+        was_wrong = dict[str, str]()
         while (elapsed := self._now() - began_at) < seconds:
-            is_wrong = self._travel(trip)
+            is_wrong = self._travel(self._trip)
             for name in {**was_wrong, **is_wrong}:
                 if is_wrong.get(name) != was_wrong.get(name):
                     yield f"{elapsed:6.1f} s  {name}: {is_wrong.get(name, 'right again')}"
             was_wrong = is_wrong
-            self._wait(self._pause_s)
+            if self._wait(self._pause_s):
+                return
 
     def settle(self, within_s: float) -> list[str]:
         """
@@ -92,14 +99,14 @@ class Loop:
         until = self._now() + within_s
         while True:
             self._unended = [trip for trip in self._unended if not self._is_over(trip)]
-            if not self._unended or self._now() >= until:
+            if not self._unended or self._now() >= until or self._wait(self._pause_s):
                 return [trip.key for trip in self._unended]
-            self._wait(self._pause_s)
 
     def _travel(self, trip: Trip) -> dict[str, str]:
         trip.start()
+        self._shop.asked.clear()
         is_wrong = {}
-        for station in STATIONS:
+        for station in self._stations:
             if station.can_be_visited(trip):
                 reason = self._visit(station, trip)
                 if reason is not None:
