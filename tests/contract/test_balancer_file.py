@@ -13,6 +13,8 @@ from gateway.main import ANSWER_S, REPORT_S
 from gateway.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Reports, and events of orders.
+SLOW = "~ ^/api/v1/(reports/|orders/[^/]+/events$)"
 _UNITS = {"k": 1024, "s": 1, "": 1}
 
 
@@ -27,10 +29,18 @@ def text() -> str:
 
 def number(text: str, directive: str) -> int:
     """
-    What a directive says, in bytes or seconds.
+    What a directive says first, in bytes or seconds.
     """
-    (found,) = re.findall(rf"^\s*{directive} (\d+)([ks]?);", text, re.MULTILINE)
-    return int(found[0]) * _UNITS[found[1]]
+    found = re.search(rf"^\s*{directive} (\d+)([ks]?);", text, re.MULTILINE)
+    assert found, directive
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def places(text: str) -> dict[str, str]:
+    """
+    What stands in each location.
+    """
+    return dict(re.findall(r"location ([^{]+) \{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", text))
 
 
 def test_it_takes_what_the_gateway_takes(text: str) -> None:
@@ -38,22 +48,26 @@ def test_it_takes_what_the_gateway_takes(text: str) -> None:
     No larger body, and no answer that is cut off because it takes as long as it may.
     """
     settings = Settings.model_fields
-    longest_s = max(settings["order_wait_seconds"].default + ANSWER_S, REPORT_S, 2 * KEEP_ALIVE_S)
+    order_s = settings["order_wait_seconds"].default + ANSWER_S
+    slow, reads = places(text)[SLOW], places(text)["/api/v1/products"]
 
     assert number(text, "client_max_body_size") == settings["max_body_bytes"].default
-    assert number(text, "proxy_read_timeout") > longest_s
+    assert number(text, "proxy_read_timeout") > order_s
+    assert number(slow, "proxy_read_timeout") > max(REPORT_S, 2 * KEEP_ALIVE_S)
+    assert number(reads, "proxy_read_timeout") > settings["request_timeout_seconds"].default
+    # A gateway that says nothing is given up for the other one, whose answer comes as late.
+    assert number(reads, "proxy_next_upstream_timeout") > number(reads, "proxy_read_timeout")
 
 
 def test_nothing_is_repeated_that_has_no_key(text: str) -> None:
     """
     What is no read is sent to another gateway after it was sent only where it is an order with a key.
     """
-    places = re.findall(r"location ([^{]+) \{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", text)
-    repeating = [name for name, body in places if "non_idempotent" in body]
+    repeating = [name for name, body in places(text).items() if "non_idempotent" in body]
 
     assert repeating == ["@keyed"]
     assert text.count("non_idempotent") == 1
-    assert "if ($http_idempotency_key != '')" in dict(places)["= /api/v1/orders"]
+    assert "if ($http_idempotency_key != '')" in places(text)["= /api/v1/orders"]
     # After the time that a connection takes, and before an answer that is late: that one is on its way.
     assert number(text, "proxy_connect_timeout") * 2 < number(text, "proxy_next_upstream_timeout")
     assert number(text, "proxy_next_upstream_timeout") < number(text, "proxy_read_timeout")
