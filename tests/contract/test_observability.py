@@ -126,6 +126,22 @@ def test_every_route_that_is_asked_for_is_one(
     assert not strange
 
 
+def test_every_service_that_is_named_is_looked_at(everything_asked: list[files.Asked]) -> None:
+    """
+    A query of one service names a job that there is.
+    """
+    named = {
+        name
+        for one in everything_asked
+        for _, wanted in one.selections
+        for label, names in wanted
+        if label == "job"
+        for name in names.split("|")
+    }
+
+    assert named - {".+"} <= {job.job_name for job in files.jobs()}
+
+
 def test_every_bound_that_is_asked_for_is_a_bucket(everything_asked: list[files.Asked]) -> None:
     """
     A promise of so many seconds can be measured only where a bucket ends.
