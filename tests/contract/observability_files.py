@@ -162,6 +162,21 @@ def containers() -> dict[str, Container]:
     return _Compose.model_validate(_yaml(FOLDER / "compose.yaml")).services
 
 
+def memory_mib(service: str) -> int:
+    """
+    What a service may use at most, in Compose or in Kubernetes, whichever is less.
+    """
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    shared = compose.partition("x-service: &service")[2].partition("\n\n")[0]
+    pod = (ROOT / "k8s" / "base" / service / "deployment.yaml").read_text(encoding="utf-8")
+    bounds = (
+        *re.findall(r"mem_limit: (\d+)m", shared),
+        *re.findall(r"limits: .*memory: (\d+)Mi", pod),
+    )
+    assert len(bounds) == 2, bounds
+    return min(map(int, bounds))
+
+
 def queries() -> Iterator[tuple[str, str]]:
     """
     Where a query stands, and the query, in rules and dashboards.

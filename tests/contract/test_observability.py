@@ -241,6 +241,21 @@ def test_prometheus_looks_where_services_listen() -> None:
     assert awaited == {name for name, _ in expected}
 
 
+def test_memory_is_told_of_before_it_is_gone() -> None:
+    """
+    The alarm comes well above what a service needs, and well below where it is killed.
+    """
+    budgets = {
+        rule.labels["job"]: int(re.findall(r"vector\((\d+) \* 1024 \* 1024\)", rule.expr)[0])
+        for rule in files.rules()
+        if rule.record == "service:memory_budget:bytes"
+    }
+
+    assert budgets.keys() == {*SERVICES, "api-gateway"}
+    for service, mib in budgets.items():
+        assert 0.7 < mib / files.memory_mib(service) < 0.85, service
+
+
 def test_what_looks_at_the_shop_is_guarded_too() -> None:
     """
     Each container is pinned, read-only, without capabilities and bounded, published to this machine only,
