@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import pytest
+
 from tools.trace.drawing import Style, drawn, services_of
 from tools.trace.report import Report
 from tools.trace.spans import Kind, Span
@@ -199,13 +201,17 @@ def test_a_terminal_that_knows_no_lines_gets_letters() -> None:
     assert drawn(trees(sent), style).isascii()
 
 
-def test_long_names_are_cut_where_somebody_sees_their_end() -> None:
+@pytest.mark.parametrize("columns", [80, 100, 120, 160])
+def test_a_terminal_is_not_overrun(columns: int) -> None:
     """
-    Every line keeps to its columns on a terminal; a file has it whole.
+    Ids go first, then moments, then bars; names are cut where somebody sees their end. A file has it all.
     """
-    sent = [span("x" * 300)]
+    sent = [span("x" * 300, service="inventory-service", saga__outcome="refused SOLD_OUT")]
 
-    assert "x" * 300 not in drawn(trees(sent), plain(120)).splitlines()[1].split()[1]
+    lines = drawn(trees(sent), plain(columns)).splitlines()
+
+    assert max(map(len, lines)) <= columns
+    assert lines[0].split()[:2] == ["service", "what"]
     assert "x" * 300 in drawn(trees(sent), plain())
 
 

@@ -16,7 +16,10 @@ _DIM, _BAD, _PLAIN = 2, 31, 0
 _BAR_COLUMNS: Final = 24
 #: Where nobody sees where a line would break, nothing is cut.
 _UNBOUNDED: Final = 1000
+_TIME_COLUMNS: Final = 10
 _ID_COLUMNS: Final = 16
+_LEAST_NAME_COLUMNS: Final = 24
+_GAP: Final = "  "
 #: The facts of a span that stand beside its outcome.
 _TOLD: Final = ("saga.code", "http.request.resend_count")
 
@@ -90,7 +93,7 @@ def services_of(roots: Sequence[Node]) -> list[str]:
 
 class _Picture:
     """
-    The columns, as wide as what stands in them.
+    The columns, as wide as what stands in them; where that is too wide, the least needed are left out.
     """
 
     def __init__(self, roots: Sequence[Node], style: Style) -> None:
@@ -102,21 +105,28 @@ class _Picture:
         self._colours = {
             service: _COLOURS[place % len(_COLOURS)] for place, service in enumerate(services)
         }
-        self._service_columns = max(map(len, services), default=0)
-        self._outcome_columns = max(len(_outcome(node)) for node in nodes)
-        taken = self._service_columns + _BAR_COLUMNS + self._outcome_columns + _ID_COLUMNS + 32
-        longest = max(_width(root, style.glyphs) for root in roots)
-        self._name_columns = max(24, min(longest, style.columns - taken))
+        self._columns = {
+            "service": max(map(len, services)),
+            "what": max(_width(root, style.glyphs) for root in roots),
+            "at": _TIME_COLUMNS,
+            "took": _TIME_COLUMNS,
+            "bar": _BAR_COLUMNS,
+            "came to": max(len("came to"), *(len(_outcome(node)) for node in nodes)),
+            "span": _ID_COLUMNS,
+        }
+        self._fit(style.columns)
 
     def head(self) -> str:
         """
         What stands in each column, and how long the whole trace took.
         """
-        whole = f"0 .. {_ms(self._end_ns - self._start_ns)}"
-        cells = ("service", "what", "at", "took", whole, "came to", "span")
-        return self._style.painted("  ".join(self._filled(cells)).rstrip(), _DIM)
+        cells = {name: name for name in self._columns}
+        return self._row(cells | {"bar": f"0 .. {_ms(self._end_ns - self._start_ns)}"}, {}, _DIM)
 
     def lines(self, node: Node, above: str = "", here: str = "") -> Iterator[str]:
+        """
+        One for it, and one for each below it.
+        """
         glyphs = self._style.glyphs
         yield self._line(node, here)
         for place, child in enumerate(node.children, start=1):
@@ -127,37 +137,38 @@ class _Picture:
                 above + (glyphs.last if is_last else glyphs.branch),
             )
 
+    def _fit(self, columns: int) -> None:
+        for spare in ("span", "at", "bar"):
+            taken = sum(self._columns.values()) + len(_GAP) * (len(self._columns) - 1)
+            over = taken - columns
+            if over <= self._columns["what"] - _LEAST_NAME_COLUMNS:
+                self._columns["what"] -= max(0, over)
+                return
+            del self._columns[spare]
+        self._columns["what"] = _LEAST_NAME_COLUMNS
+
     def _line(self, node: Node, prefix: str) -> str:
         span = node.span
-        cells = self._filled(
-            (
-                span.service,
-                prefix + _name(span, self._style.glyphs),
-                _ms(span.start_ns - self._start_ns),
-                "" if node.is_missing else _ms(span.duration_ns),
-                self._bar(span),
-                _outcome(node),
-                span.span_id,
-            )
-        )
+        cells = {
+            "service": span.service,
+            "what": prefix + _name(span, self._style.glyphs),
+            "at": _ms(span.start_ns - self._start_ns),
+            "took": "" if node.is_missing else _ms(span.duration_ns),
+            "bar": self._bar(span),
+            "came to": _outcome(node),
+            "span": span.span_id,
+        }
         own = _DIM if node.is_missing else self._colours[span.service]
-        colours = (own, _PLAIN, _PLAIN, _PLAIN, own, _BAD if span.failure else _PLAIN, _DIM)
-        return "  ".join(map(self._style.painted, cells, colours))
+        bad = _BAD if span.failure else _PLAIN
+        return self._row(cells, {"service": own, "bar": own, "came to": bad, "span": _DIM}, _PLAIN)
 
-    def _filled(self, cells: Sequence[str]) -> Sequence[str]:
-        """
-        The cells, each as wide as its column.
-        """
-        service, what, at, took, bar, outcome, span_id = cells
-        return (
-            f"{service:<{self._service_columns}}",
-            f"{_cut(what, self._name_columns):<{self._name_columns}}",
-            f"{at:>10}",
-            f"{took:>10}",
-            f"{bar:<{_BAR_COLUMNS}}",
-            f"{outcome:<{self._outcome_columns}}",
-            span_id,
-        )
+    def _row(self, cells: Mapping[str, str], colours: Mapping[str, int], otherwise: int) -> str:
+        parts = []
+        for name, columns in self._columns.items():
+            text = _cut(cells[name], columns)
+            text = text.rjust(columns) if name in {"at", "took"} else text.ljust(columns)
+            parts.append(self._style.painted(text, colours.get(name, otherwise)))
+        return _GAP.join(parts)
 
     def _bar(self, span: Span) -> str:
         whole_ns = max(1, self._end_ns - self._start_ns)
@@ -165,8 +176,7 @@ class _Picture:
         begin = min(begin, _BAR_COLUMNS - 1)
         length = round(span.duration_ns * _BAR_COLUMNS / whole_ns)
         glyphs = self._style.glyphs
-        bar = glyphs.bar * min(length, _BAR_COLUMNS - begin) or glyphs.tick
-        return f"{' ' * begin + bar:<{_BAR_COLUMNS}}"
+        return " " * begin + (glyphs.bar * min(length, _BAR_COLUMNS - begin) or glyphs.tick)
 
 
 def _name(span: Span, glyphs: Glyphs) -> str:
