@@ -138,14 +138,19 @@ class _Picture:
             )
 
     def _fit(self, columns: int) -> None:
-        for spare in ("span", "at", "bar"):
-            taken = sum(self._columns.values()) + len(_GAP) * (len(self._columns) - 1)
-            over = taken - columns
-            if over <= self._columns["what"] - _LEAST_NAME_COLUMNS:
-                self._columns["what"] -= max(0, over)
-                return
-            del self._columns[spare]
-        self._columns["what"] = _LEAST_NAME_COLUMNS
+        """
+        Leave out ids, then moments, for names to stand whole; then cut names, and leave out bars at last.
+        """
+        for spare in ("span", "at"):
+            if self._over(columns) > 0:
+                del self._columns[spare]
+        longest = self._columns["what"]
+        if self._over(columns) > longest - _LEAST_NAME_COLUMNS:
+            del self._columns["bar"]
+        self._columns["what"] = max(_LEAST_NAME_COLUMNS, longest - max(0, self._over(columns)))
+
+    def _over(self, columns: int) -> int:
+        return sum(self._columns.values()) + len(_GAP) * (len(self._columns) - 1) - columns
 
     def _line(self, node: Node, prefix: str) -> str:
         span = node.span
