@@ -59,14 +59,14 @@ def test_it_takes_what_the_gateway_takes(text: str) -> None:
     assert number(reads, "proxy_next_upstream_timeout") > number(reads, "proxy_read_timeout")
 
 
-def test_nothing_is_repeated_that_has_no_key(text: str) -> None:
+def test_nothing_is_repeated_that_would_be_done_twice(text: str) -> None:
     """
-    What is no read is sent to another gateway after it was sent only where it is an order with a key.
+    What is no read goes to another gateway after it was sent only as an order with a key or a cancellation.
     """
     repeating = [name for name, body in places(text).items() if "non_idempotent" in body]
 
-    assert repeating == ["@keyed"]
-    assert text.count("non_idempotent") == 1
+    assert sorted(repeating) == ["@keyed", "~ ^/api/v1/orders/[^/]+/cancel$"]
+    assert text.count("non_idempotent") == 2
     assert "if ($http_idempotency_key != '')" in places(text)["= /api/v1/orders"]
     # After the time that a connection takes, and before an answer that is late: that one is on its way.
     assert number(text, "proxy_connect_timeout") * 2 < number(text, "proxy_next_upstream_timeout")

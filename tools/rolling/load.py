@@ -166,6 +166,8 @@ class Crowd:
 
     async def _cancel(self, order: Order) -> None:
         path = f"/api/v1/orders/{order.order_id}/cancel"
+        # Where no answer comes, what became of it is asked later.
+        order.status = None
         _learn(order, await self._ask("cancel", "POST", path))
 
     async def _look(self, order: Order) -> None:
