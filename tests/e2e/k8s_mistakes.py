@@ -142,18 +142,18 @@ MISTAKES: Final = {
         "a topologySpreadConstraint does not select its pods",
     ),
     "a grace that is too short": (
-        Change("Deployment api-gateway", f"{POD}/terminationGracePeriodSeconds", 35),
-        "must be more than preStop 0 + drain 10 + 20 + 5 for the end",
+        Change("Deployment api-gateway", f"{POD}/terminationGracePeriodSeconds", 40),
+        "must be more than preStop 0 + drain 10 + 20 + 10 for the end",
     ),
     "a drain that outlasts the grace": (
         Change("ConfigMap inventory-service-settings", "data/DRAIN_TIMEOUT_SECONDS", "30"),
-        "must be more than preStop 0 + drain 10 + 30 + 5 for the end",
+        "must be more than preStop 0 + drain 10 + 30 + 10 for the end",
     ),
     "a preStop that outlasts the grace": (
         Change(
             "Deployment api-gateway", f"{SERVER}/lifecycle", {"preStop": {"sleep": {"seconds": 30}}}
         ),
-        "must be more than preStop 30 + drain 10 + 20 + 5 for the end",
+        "must be more than preStop 30 + drain 10 + 20 + 10 for the end",
     ),
     "a stop that is told to nobody": (
         Change("ConfigMap api-gateway-settings", "data/DRAIN_DELAY_SECONDS", "0"),

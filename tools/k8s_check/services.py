@@ -12,8 +12,8 @@ from inventory.settings import Settings as InventorySettings
 from pricing.settings import Settings as PricingSettings
 from servicekit.settings import ServiceSettings
 
-#: What a stopping gateway gives its sagas after the requests' drain, and others their last words.
-ENDING_S: Final = 5.0
+#: After the requests' drain: 5 s for sagas to be handed over, and what hangs is ended after 8; docs/operations.md, "Stop".
+ENDING_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
