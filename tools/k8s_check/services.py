@@ -10,10 +10,11 @@ from gateway.settings import Settings as GatewaySettings
 from identity.settings import Settings as IdentitySettings
 from inventory.settings import Settings as InventorySettings
 from pricing.settings import Settings as PricingSettings
+from servicekit.server import LAST_S
 from servicekit.settings import ServiceSettings
 
-#: After the requests' drain: 5 s for sagas to be handed over, and what hangs is ended after 8; docs/operations.md, "Stop".
-ENDING_S: Final = 10.0
+#: After the requests' drain: sagas are handed over within 5 s, what hangs is ended after ``LAST_S``, and the process goes.
+ENDING_S: Final = LAST_S + 2.0
 
 
 @dataclass(frozen=True, slots=True)
