@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import pytest
-from checkout_app import SHOPPER, RunningCheckout, running_checkout
+from checkout_app import SHOPPER, Pauses, RunningCheckout, running_checkout
 from fake_backends import Code, FakeBackends
 from otlp_collector import Collector, collecting
 from sqlalchemy import update
@@ -147,11 +147,12 @@ async def test_an_order_that_another_process_goes_on_with_joins_its_trace(
     After a restart, what is repeated is sent below the request that ended before it.
     """
     backends.inventory.on("commit").fail_always(503)
+    pauses = Pauses(are_endless=True)
     async with running_checkout(
-        backends, clock=clock, otel_exporter_otlp_endpoint=collector.url
+        backends, clock=clock, pauses=pauses, otel_exporter_otlp_endpoint=collector.url
     ) as shop:
         answer = await shop.order({"A-1": 1}, prefer="respond-async")
-        await eventually(lambda: backends.inventory.on("commit").calls > 1)
+        await eventually(lambda: pauses.waiting)
     backends.inventory.on("commit").recover()
     calls = backends.inventory.on("commit").calls
     async with running_checkout(

@@ -5,19 +5,18 @@ A collector that is away, slow or saying no costs what it does not take and noth
 never waits, memory is bounded, and the log tells once that it began and once that it is over.
 """
 
-import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import structlog
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -42,17 +41,22 @@ class Pace:
 DEFAULT_PACE: Final = Pace()
 
 
-class Outbox(SpanProcessor, Collector):
+class Outbox(Collector, Generic[T]):
     """
-    Takes spans that have ended, and counts what became of them.
+    Hands what it is given to ``deliver``, which says whether it was taken, and counts what became of it.
     """
 
-    def __init__(self, exporter: SpanExporter, *, pace: Pace = DEFAULT_PACE) -> None:
-        # It would tell of each attempt.
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-        self._exporter = exporter
+    def __init__(
+        self,
+        deliver: Callable[[Sequence[T]], bool],
+        close: Callable[[], None],
+        *,
+        pace: Pace = DEFAULT_PACE,
+    ) -> None:
+        self._deliver_to = deliver
+        self._close = close
         self._pace = pace
-        self._line: deque[ReadableSpan] = deque()
+        self._line: deque[T] = deque()
         self._change = threading.Event()
         self._is_ending = False
         self._failures = 0
@@ -60,12 +64,10 @@ class Outbox(SpanProcessor, Collector):
         self._thread = threading.Thread(target=self._deliver, name="span outbox", daemon=True)
         self._thread.start()
 
-    def on_end(self, span: ReadableSpan) -> None:
+    def put(self, span: T) -> None:
         """
         Let the span be sent, or leave it out where too many wait.
         """
-        if span.context is None or not span.context.trace_flags.sampled:
-            return
         if len(self._line) >= self._pace.room or self._is_ending:
             self._left_out += 1
             return
@@ -73,14 +75,14 @@ class Outbox(SpanProcessor, Collector):
         if len(self._line) in {1, self._pace.at_once}:
             self._change.set()
 
-    def shutdown(self) -> None:
+    def close(self) -> None:
         """
         Send what waits, for a moment at most.
         """
         self._is_ending = True
         self._change.set()
         self._thread.join(self._pace.farewell_s)
-        self._exporter.shutdown()
+        self._close()
 
     def collect(self) -> Iterator[Metric]:
         """
@@ -126,11 +128,11 @@ class Outbox(SpanProcessor, Collector):
         if not batch:
             return
         try:
-            result = self._exporter.export(batch)
+            is_taken = self._deliver_to(batch)
         except Exception as error:  # noqa: BLE001  # a thread's outermost handler: traces harm nobody
             self._failed(batch, type(error).__name__)
             return
-        if result is not SpanExportResult.SUCCESS:
+        if not is_taken:
             self._failed(batch, "not taken")
             return
         self._sent += len(batch)
@@ -138,7 +140,7 @@ class Outbox(SpanProcessor, Collector):
             log.info("traces.sent_again", refused=self._refused, left_out=self._left_out)
         self._failures = 0
 
-    def _failed(self, batch: list[ReadableSpan], why: str) -> None:
+    def _failed(self, batch: Sequence[T], why: str) -> None:
         self._refused += len(batch)
         self._failures += 1
         if self._failures == 1:

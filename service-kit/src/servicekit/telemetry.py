@@ -102,16 +102,15 @@ class Telemetry:
         """
         if settings.otel_exporter_otlp_endpoint is None:
             return cls()
-        from servicekit.tracing import Tracing  # noqa: PLC0415 - costs time and memory: only where wanted
+        from servicekit.otlp import Otlp  # noqa: PLC0415 - costs time and memory: only where wanted
+        from servicekit.tracing import Tracing  # noqa: PLC0415 - as above
 
-        return cls(
-            Tracing(
-                service=settings.service_name,
-                version=settings.service_version,
-                endpoint=settings.otel_exporter_otlp_endpoint,
-                share=settings.otel_traces_sampler_arg,
-            )
+        otlp = Otlp.to(
+            settings.otel_exporter_otlp_endpoint,
+            service=settings.service_name,
+            version=settings.service_version,
         )
+        return cls(Tracing(otlp, share=settings.otel_traces_sampler_arg))
 
     @property
     def spans(self) -> Spans | None:

@@ -1,47 +1,24 @@
 """
-Traces by OpenTelemetry, for services that have an endpoint to send them to.
+Traces, for services that have an endpoint to send them to.
 
-This module and ``servicekit.outbox`` alone use OpenTelemetry, and are imported only where an endpoint
-is configured. Spans take up the ids of ``servicekit.correlation``, so
-that logs, headers and traces speak of the same trace.
+Spans take up the ids of ``servicekit.correlation``, so that logs, headers and traces speak of the same
+trace. While they run they are our own, which costs a tenth of OpenTelemetry's; those that have ended
+become its own in the thread that sends them (``servicekit.otlp``).
 """
 
 import asyncio
-import os
 import random
-import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    SpanContext,
-    SpanKind,
-    StatusCode,
-    TraceFlags,
-    format_span_id,
-    format_trace_id,
-    set_span_in_context,
-)
 from starlette.types import Scope
 
 from servicekit import correlation
 from servicekit.correlation import Correlation
-from servicekit.outbox import Outbox
+from servicekit.otlp import Kind, Otlp, Recorded
+from servicekit.outbox import DEFAULT_PACE, Outbox, Pace
 from servicekit.spans import Fact, Span
-
-#: One delivery to the collector, with its repeats; s.
-_DELIVERY_S = 5.0
-_RECORDED = TraceFlags(TraceFlags.SAMPLED)
-_ROOT = Context()
 
 
 class Tracing:
@@ -51,29 +28,9 @@ class Tracing:
     A ``share`` of the traces that begin here is recorded; where somebody has decided before, so it is.
     """
 
-    def __init__(
-        self,
-        *,
-        service: str,
-        version: str,
-        endpoint: str,
-        share: float = 1.0,
-        exporter: SpanExporter | None = None,
-    ) -> None:
-        exporter = exporter or OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=_DELIVERY_S)
-        self.outbox = Outbox(exporter)
+    def __init__(self, otlp: Otlp, *, share: float = 1.0, pace: Pace = DEFAULT_PACE) -> None:
+        self.outbox = Outbox(otlp.deliver, otlp.close, pace=pace)
         self._share = share
-        self._provider = TracerProvider(
-            sampler=ALWAYS_ON,  # what is not recorded does not come there
-            resource=Resource({
-                "service.name": service,
-                "service.version": version,
-                "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
-            }),
-            shutdown_on_exit=False,
-        )  # fmt: skip
-        self._provider.add_span_processor(self.outbox)
-        self._tracer = self._provider.get_tracer("servicekit", version)
 
     @contextmanager
     def server_span(self, scope: Scope, ids: Correlation) -> Iterator[Correlation]:
@@ -83,17 +40,13 @@ class Tracing:
         if not self._is_recorded(ids):
             yield _unrecorded(ids)
             return
-        span = self._tracer.start_span(
-            scope.get("method", "WEBSOCKET"),
-            _above(ids),
-            SpanKind.SERVER,
-            {"correlation.id": ids.correlation_id},
-        )
+        span = _below(ids, scope.get("method", "WEBSOCKET"), "server", {})
+        span.facts["correlation.id"] = ids.correlation_id
         try:
             yield _with_ids_of(span, ids)
         finally:
             _describe(span, scope)
-            span.end()
+            self._end(span)
 
     @contextmanager
     def client_span(self, upstream: str, method: str) -> Iterator[Span]:
@@ -105,20 +58,16 @@ class Tracing:
             with correlation.correlated(_unrecorded(ids)):
                 yield _UNSEEN
             return
-        span = self._tracer.start_span(
-            f"{method} {upstream}",
-            _above(ids),
-            SpanKind.CLIENT,
-            {"peer.service": upstream, "http.request.method": method},
-        )
+        facts: dict[str, Fact] = {"peer.service": upstream, "http.request.method": method}
+        span = _below(ids, f"{method} {upstream}", "client", facts)
         try:
             with correlation.correlated(_with_ids_of(span, ids)):
-                yield _Recorded(span)
+                yield span
         except BaseException as error:  # noted on the span, and raised on
-            span.set_status(StatusCode.ERROR, type(error).__name__)
+            span.fail(type(error).__name__)
             raise
         finally:
-            span.end()
+            self._end(span)
 
     @contextmanager
     def span(
@@ -132,21 +81,23 @@ class Tracing:
             with correlation.correlated(_unrecorded(ids)):
                 yield _UNSEEN
             return
-        if is_apart:
-            span = self._tracer.start_span(name, _ROOT, attributes=facts, links=_links(ids))
-        else:
-            span = self._tracer.start_span(name, _above(ids), attributes=facts)
+        make = _apart_from if is_apart else _below
+        span = make(ids, name, "internal", dict(facts))
         try:
             with correlation.correlated(_with_ids_of(span, ids)):
-                yield _Recorded(span)
+                yield span
         finally:
-            span.end()
+            self._end(span)
 
     async def aclose(self) -> None:
         """
         Send what is left, within a bound.
         """
-        await asyncio.to_thread(self._provider.shutdown)
+        await asyncio.to_thread(self.outbox.close)
+
+    def _end(self, span: Recorded) -> None:
+        span.end_ns = time.time_ns()
+        self.outbox.put(span)
 
     def _is_recorded(self, ids: Correlation) -> bool:
         """
@@ -155,29 +106,6 @@ class Tracing:
         if ids.is_span or ids.parent_span_id is not None:
             return ids.sampled
         return random.random() < self._share  # noqa: S311  # nobody gains by guessing it
-
-
-class _Recorded:
-    """
-    A span that is not over, for who knows nothing of OpenTelemetry.
-    """
-
-    __slots__ = ("_span",)
-
-    def __init__(self, span: trace.Span) -> None:
-        self._span = span
-
-    def note(self, name: str, fact: Fact) -> None:
-        """
-        Something to tell of it.
-        """
-        self._span.set_attribute(name, fact)
-
-    def fail(self, why: str) -> None:
-        """
-        It did not do what it should.
-        """
-        self._span.set_status(StatusCode.ERROR, why)
 
 
 class _Unseen:
@@ -199,35 +127,30 @@ class _Unseen:
 _UNSEEN = _Unseen()
 
 
-def _context_of(ids: Correlation) -> SpanContext | None:
+def _below(ids: Correlation, name: str, kind: Kind, facts: dict[str, Fact]) -> Recorded:
     """
-    The span that what is done now stands below, if there is one.
+    A span below the one that what is done now stands below, or the first of its trace.
     """
-    span_id = ids.span_id if ids.is_span else ids.parent_span_id
-    if span_id is None:
-        return None
-    return SpanContext(
-        int(ids.trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=_RECORDED
-    )
+    above = ids.span_id if ids.is_span else ids.parent_span_id
+    return Recorded(name, kind, facts, ids.trace_id, _new_id(8), above)
 
 
-def _above(ids: Correlation) -> Context:
-    parent = _context_of(ids)
-    return _ROOT if parent is None else set_span_in_context(NonRecordingSpan(parent), _ROOT)
+def _apart_from(ids: Correlation, name: str, kind: Kind, facts: dict[str, Fact]) -> Recorded:
+    """
+    The first span of a trace of its own, linked with the one that what is done now stands below.
+    """
+    above = ids.span_id if ids.is_span else ids.parent_span_id
+    link = None if above is None else (ids.trace_id, above)
+    return Recorded(name, kind, facts, _new_id(16), _new_id(8), None, link)
 
 
-def _links(ids: Correlation) -> list[Link]:
-    context = _context_of(ids)
-    return [] if context is None else [Link(context)]
+def _new_id(n_bytes: int) -> str:
+    # Ids must be unlike each other, not unguessable.
+    return random.randbytes(n_bytes).hex()  # noqa: S311
 
 
-def _with_ids_of(span: trace.Span, ids: Correlation) -> Correlation:
-    context = span.get_span_context()
-    return ids._replace(
-        trace_id=format_trace_id(context.trace_id),
-        span_id=format_span_id(context.span_id),
-        is_span=True,
-    )
+def _with_ids_of(span: Recorded, ids: Correlation) -> Correlation:
+    return ids._replace(trace_id=span.trace_id, span_id=span.span_id, is_span=True)
 
 
 def _unrecorded(ids: Correlation) -> Correlation:
@@ -237,13 +160,13 @@ def _unrecorded(ids: Correlation) -> Correlation:
     return ids if ids.is_span else ids._replace(sampled=False, is_span=True)
 
 
-def _describe(span: trace.Span, scope: Scope) -> None:
+def _describe(span: Recorded, scope: Scope) -> None:
     route = scope.get("servicekit.route")
     status = scope.get("servicekit.status")
     if route is not None:
-        span.update_name(f"{scope['method']} {route}")
-        span.set_attribute("http.route", route)
+        span.name = f"{span.name} {route}"
+        span.facts["http.route"] = route
     if status is not None:
-        span.set_attribute("http.response.status_code", status)
+        span.facts["http.response.status_code"] = status
         if status >= 500:
-            span.set_status(StatusCode.ERROR)
+            span.fail("")

@@ -9,14 +9,14 @@ from functools import partial
 
 import pytest
 import structlog
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
 from otlp_collector import Collector, collecting
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.typing import EventDict
 
-from servicekit.outbox import Outbox, Pace
+from servicekit.otlp import Otlp
+from servicekit.outbox import Pace
 from servicekit.testing import eventually
+from servicekit.tracing import Tracing
 
 #: A day in the life of a collector, in a moment.
 QUICK = Pace(room=100, at_once=10, gathering_s=0.01, first_pause_s=0.01, last_pause_s=0.05)
@@ -30,10 +30,9 @@ class Sender:
     """
 
     def __init__(self, url: str, pace: Pace = QUICK, *, timeout_s: float = 0.2) -> None:
-        self.outbox = Outbox(OTLPSpanExporter(url, timeout=timeout_s), pace=pace)
-        self._provider = TracerProvider(shutdown_on_exit=False)
-        self._provider.add_span_processor(self.outbox)
-        self._tracer = self._provider.get_tracer("test")
+        otlp = Otlp.to(url, service="test", version="1", timeout_s=timeout_s)
+        self._tracing = Tracing(otlp, pace=pace)
+        self.outbox = self._tracing.outbox
 
     def end_spans(self, number: int) -> float:
         """
@@ -41,7 +40,8 @@ class Sender:
         """
         began = time.perf_counter()
         for _ in range(number):
-            self._tracer.start_span("x").end()
+            with self._tracing.span("x", {}):
+                pass
         return time.perf_counter() - began
 
     def close(self) -> float:
@@ -49,7 +49,7 @@ class Sender:
         The end; how long it took, in seconds.
         """
         began = time.perf_counter()
-        self._provider.shutdown()
+        self.outbox.close()
         return time.perf_counter() - began
 
     def has_refused(self, spans: int) -> bool:

@@ -14,6 +14,7 @@ from toy_sagas import SAGA, Toy, toy_engine
 from servicekit import correlation
 from servicekit.durable import migrate, upgrade
 from servicekit.durable.watching import LAST_IN_ONE_TRACE
+from servicekit.otlp import Otlp
 from servicekit.outside import Outside
 from servicekit.sagas import Outcome, Refused, Unknown
 from servicekit.telemetry import Telemetry
@@ -51,7 +52,7 @@ class Traced:
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
-        self._tracing = Tracing(service="toy", version="1", endpoint="", exporter=self._exporter)
+        self._tracing = Tracing(Otlp(self._exporter, service="toy", version="1"))
         self.telemetry = Telemetry(self._tracing)
 
     async def spans(self) -> list[ReadableSpan]:

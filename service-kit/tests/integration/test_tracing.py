@@ -16,6 +16,7 @@ from servicekit import correlation
 from servicekit.app import create_service
 from servicekit.auth import PUBLIC, TokenVerifier
 from servicekit.clients import Clients
+from servicekit.otlp import Otlp
 from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
 from servicekit.tracing import Tracing
@@ -126,7 +127,7 @@ def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded() -> None:
     """
     program = (
         "import sys, servicekit.app, servicekit.commands, servicekit.http.metrics, servicekit.durable;"
-        "costly = ('opentelemetry.sdk', 'opentelemetry.exporter', 'servicekit.tracing', 'servicekit.outbox');"
+        "costly = ('opentelemetry.sdk', 'opentelemetry.exporter', 'servicekit.tracing', 'servicekit.otlp');"
         "print([name for name in sys.modules if name.startswith(costly)])"
     )
 
@@ -196,7 +197,7 @@ async def test_what_goes_on_later_stands_below_the_request_that_it_belongs_to(
     """
     Work that was written down by its traceparent joins the trace, in whatever process.
     """
-    tracing = Tracing(service="later", version="1", endpoint=collector.url)
+    tracing = Tracing(Otlp.to(collector.url, service="later", version="1"))
     ids = correlation.resumed("order-42", BROUGHT["traceparent"])
 
     with correlation.correlated(ids), tracing.span("goes-on", {"x": 1}) as span:
@@ -218,7 +219,7 @@ async def test_what_stands_apart_is_linked_and_as_recorded_as_what_it_is_linked_
     """
     A trace of its own with a link; of a trace that is not recorded nothing is.
     """
-    tracing = Tracing(service="apart", version="1", endpoint=collector.url, share=0.0)
+    tracing = Tracing(Otlp.to(collector.url, service="apart", version="1"), share=0.0)
     flags = "01" if is_recorded else "00"
     ids = correlation.resumed("order-42", f"00-{TRACE}-b7ad6b7169203331-{flags}")
 
