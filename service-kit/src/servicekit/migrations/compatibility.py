@@ -15,6 +15,7 @@ those they refer to from being deleted.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from alembic import command
 from sqlalchemy import Connection, MetaData
@@ -26,6 +27,8 @@ from servicekit.migrations.shapes import Field, Shape, shapes, tables_of
 from servicekit.migrations.widening import takes_all_of
 
 __all__ = ["Breach", "Compatibility", "compatibility"]
+
+_GONE: Final = "is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,6 @@ def _wrong_excuses(
                 subject,
                 f"is said to be ready since {since}, yet no row could be written without it",
             )
-
-
-_GONE = "is gone"
 
 
 def _compared(before: Mapping[str, Shape], after: Mapping[str, Shape]) -> Iterator[tuple[str, str]]:
