@@ -91,7 +91,7 @@ class Container(BaseModel):
     mem_limit: str
     cpus: float
     pids_limit: int
-    healthcheck: dict[str, object]
+    healthcheck: dict[str, object] | None = None
     ports: list[str] = []
     environment: dict[str, str] = {}
 

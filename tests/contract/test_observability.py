@@ -269,5 +269,8 @@ def test_what_looks_at_the_shop_is_guarded_too() -> None:
         assert container.security_opt == ["no-new-privileges:true"], name
         assert not container.user.startswith(("0", "root")), name
         assert all(port.startswith("127.0.0.1:") for port in container.ports), name
+        # A disabled one would make `up --wait` fail; the collector's image has nothing to ask with.
+        assert (container.healthcheck is None) == (name == "otel-collector"), name
+        assert "disable" not in (container.healthcheck or {}), name
         secret = {key for key in container.environment if re.search("PASSWORD|SECRET|TOKEN", key)}
         assert secret <= {"GF_SECURITY_ADMIN_PASSWORD__FILE"}, name
