@@ -162,6 +162,13 @@ def containers() -> dict[str, Container]:
     return _Compose.model_validate(_yaml(FOLDER / "compose.yaml")).services
 
 
+def text(name: str) -> str:
+    """
+    A file of the folder, as it stands.
+    """
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
 def memory_mib(service: str) -> int:
     """
     What a service may use at most, in Compose or in Kubernetes, whichever is less.

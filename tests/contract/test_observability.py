@@ -241,6 +241,23 @@ def test_prometheus_looks_where_services_listen() -> None:
     assert awaited == {name for name, _ in expected}
 
 
+def test_those_who_watch_find_each_other() -> None:
+    """
+    The collector hands on to where Jaeger listens, Prometheus looks where the collector tells, and
+    Grafana's sources are containers of the profile, by the names that panels use.
+    """
+    sources = files.text("grafana/provisioning/datasources/storefront.yaml")
+    collector, jaeger = files.text("collector.yaml"), files.text("jaeger.yaml")
+
+    assert {*re.findall(r"uid: (\w+)", sources)} == {"prometheus", "jaeger"}
+    assert re.findall(r"http://([a-z-]+:\d+)", sources) == ["prometheus:9090", "jaeger:16686"]
+    assert re.findall(r"endpoint: http://(\S+)", collector) == ["jaeger:4318"]
+    assert {'"0.0.0.0:4318"', '"0.0.0.0:16686"'} <= {*re.findall(r'"[^"]+"', jaeger)}
+    assert "host: 0.0.0.0, port: 8888" in collector
+    assert "otel-collector:8888" in files.text("prometheus/prometheus.yml")
+    assert {"prometheus", "jaeger", "otel-collector"} <= files.containers().keys()
+
+
 def test_memory_is_told_of_before_it_is_gone() -> None:
     """
     The alarm comes well above what a service needs, and well below where it is killed.
