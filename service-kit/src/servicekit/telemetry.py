@@ -30,10 +30,10 @@ from servicekit.buckets import Buckets
 from servicekit.loop_lag import LoopLag
 from servicekit.maintenance import TaskRuns
 from servicekit.settings import ServiceSettings
-from servicekit.spans import Spans
+from servicekit.tracing.spans import Spans
 
 if TYPE_CHECKING:
-    from servicekit.tracing import Tracing
+    from servicekit.tracing.recording import Tracing
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _EXAMPLE = 'http_request_duration_seconds_count{method="GET",route="/health",status="200"} 42.0\n'
@@ -102,8 +102,8 @@ class Telemetry:
         """
         if settings.otel_exporter_otlp_endpoint is None:
             return cls()
-        from servicekit.otlp import Otlp  # noqa: PLC0415 - costs time and memory: only where wanted
-        from servicekit.tracing import Tracing  # noqa: PLC0415 - as above
+        from servicekit.tracing.otlp import Otlp  # noqa: PLC0415 - costs time and memory: only where wanted
+        from servicekit.tracing.recording import Tracing  # noqa: PLC0415 - as above
 
         otlp = Otlp.to(
             settings.otel_exporter_otlp_endpoint,

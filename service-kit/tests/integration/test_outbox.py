@@ -13,10 +13,10 @@ from otlp_collector import Collector, collecting
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.typing import EventDict
 
-from servicekit.otlp import Otlp
-from servicekit.outbox import Pace
 from servicekit.testing import eventually
-from servicekit.tracing import Tracing
+from servicekit.tracing.otlp import Otlp
+from servicekit.tracing.outbox import Pace
+from servicekit.tracing.recording import Tracing
 
 #: A day in the life of a collector, in a moment.
 QUICK = Pace(room=100, at_once=10, gathering_s=0.01, first_pause_s=0.01, last_pause_s=0.05)

@@ -14,13 +14,13 @@ from toy_sagas import SAGA, Toy, toy_engine
 from servicekit import correlation
 from servicekit.durable import migrate, upgrade
 from servicekit.durable.watching import LAST_IN_ONE_TRACE
-from servicekit.otlp import Otlp
 from servicekit.outside import Outside
 from servicekit.sagas import Outcome, Refused, Unknown
 from servicekit.telemetry import Telemetry
 from servicekit.testing import eventually
 from servicekit.testing.fixtures import DatabaseCopy
-from servicekit.tracing import Tracing
+from servicekit.tracing.otlp import Otlp
+from servicekit.tracing.recording import Tracing
 
 _TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
 _SPAN: Final = "b7ad6b7169203331"

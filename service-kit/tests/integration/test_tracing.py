@@ -16,10 +16,10 @@ from servicekit import correlation
 from servicekit.app import create_service
 from servicekit.auth import PUBLIC, TokenVerifier
 from servicekit.clients import Clients
-from servicekit.otlp import Otlp
 from servicekit.telemetry import Telemetry
 from servicekit.testing import serve
-from servicekit.tracing import Tracing
+from servicekit.tracing.otlp import Otlp
+from servicekit.tracing.recording import Tracing
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 BROUGHT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "X-Correlation-ID": "order-42"}
@@ -127,7 +127,7 @@ def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded() -> None:
     """
     program = (
         "import sys, servicekit.app, servicekit.commands, servicekit.http.metrics, servicekit.durable;"
-        "costly = ('opentelemetry.sdk', 'opentelemetry.exporter', 'servicekit.tracing', 'servicekit.otlp');"
+        "costly = ('opentelemetry.sdk', 'opentelemetry.exporter', 'servicekit.tracing.recording', 'servicekit.tracing.otlp');"
         "print([name for name in sys.modules if name.startswith(costly)])"
     )
 

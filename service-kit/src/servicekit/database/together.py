@@ -32,7 +32,7 @@ from sqlalchemy import Connection
 from servicekit.database.engine import Database
 from servicekit.database.translation import is_locked_out
 from servicekit.errors import ServiceUnavailable
-from servicekit.spans import Spans
+from servicekit.tracing.spans import Spans
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")

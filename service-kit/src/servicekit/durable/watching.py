@@ -9,7 +9,7 @@ from typing import Final
 
 from servicekit.durable.metrics import SagaMetrics
 from servicekit.sagas import Attempt, Done, Ending, Outcome, Refused, Unknown
-from servicekit.spans import Fact, Span, Spans
+from servicekit.tracing.spans import Fact, Span, Spans
 
 #: Later attempts have traces of their own, linked with the work's: what is repeated for hours would
 #: make one trace that nothing can show, and most of it would come too late for whoever collects them.

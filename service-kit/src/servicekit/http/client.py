@@ -38,7 +38,7 @@ from servicekit.http.requests import (
 )
 from servicekit.http.translation import error_of_failure, error_of_response
 from servicekit.http.watching import Watched
-from servicekit.spans import Span
+from servicekit.tracing.spans import Span
 
 #: What stands for a network: a real one, or one of a test's making.
 Transport = httpx.AsyncBaseTransport

@@ -27,7 +27,7 @@ from servicekit.telemetry import RequestMetrics
 
 if TYPE_CHECKING:
     # Only where traces are sent is OpenTelemetry imported.
-    from servicekit.tracing import Tracing
+    from servicekit.tracing.recording import Tracing
 
 _WEBSOCKET_OPENINGS = frozenset({"websocket.accept", "websocket.http.response.start"})
 _CLOSE = (b"connection", b"close")

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from servicekit.spans import Fact
+from servicekit.tracing.spans import Fact
 
 #: One delivery to the collector, with its repeats; s.
 _DELIVERY_S: Final = 5.0

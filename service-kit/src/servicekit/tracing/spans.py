@@ -1,7 +1,7 @@
 """
 How a piece of work shows in a trace, for parts that need not know whether there are traces.
 
-``servicekit.tracing`` is the one who makes them; where nothing is traced there is nobody, None.
+``servicekit.tracing.recording`` is the one who makes them; where nothing is traced there is nobody, None.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@ Traces, for services that have an endpoint to send them to.
 
 Spans take up the ids of ``servicekit.correlation``, so that logs, headers and traces speak of the same
 trace. While they run they are our own, which costs a tenth of OpenTelemetry's; those that have ended
-become its own in the thread that sends them (``servicekit.otlp``).
+become its own in the thread that sends them (``servicekit.tracing.otlp``).
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from starlette.types import Scope
 
 from servicekit import correlation
 from servicekit.correlation import Correlation
-from servicekit.otlp import Kind, Otlp, Recorded
-from servicekit.outbox import DEFAULT_PACE, Outbox, Pace
-from servicekit.spans import Fact, Span
+from servicekit.tracing.otlp import Kind, Otlp, Recorded
+from servicekit.tracing.outbox import DEFAULT_PACE, Outbox, Pace
+from servicekit.tracing.spans import Fact, Span
 
 
 class Tracing:
@@ -74,7 +74,7 @@ class Tracing:
         self, name: str, facts: Mapping[str, Fact], *, is_apart: bool = False
     ) -> Iterator[Span]:
         """
-        The span of a piece of work, as ``servicekit.spans.Spans`` wants it.
+        The span of a piece of work, as ``servicekit.tracing.spans.Spans`` wants it.
         """
         ids = correlation.current() or correlation.new()
         if not self._is_recorded(ids):
