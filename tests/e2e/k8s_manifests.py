@@ -3,7 +3,6 @@ The manifests as kubectl builds them, and copies of them that are broken in one 
 """
 
 import copy
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,13 +33,10 @@ class Change:
 @cache
 def rendered(overlay: str) -> str:
     """
-    An overlay's YAML. Where nothing can build it the test is skipped; in continuous integration it fails.
+    An overlay's YAML. Where nothing can build it the test is skipped; `make k8s-check` is what fails there.
     """
     if builder() is None:
-        message = "neither kubectl nor kustomize is here"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        pytest.skip("neither kubectl nor kustomize is here")
     return render_copy(overlay)
 
 
