@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from pydantic import JsonValue
 
-from tools.k8s_check.__main__ import check
+from tools.k8s_check.checking import check
 from tools.k8s_check.manifests import Manifests, read
 from tools.k8s_check.rendering import FOLDER, builder, expected_secrets, render_copy
 from tools.k8s_check.shop import Shop

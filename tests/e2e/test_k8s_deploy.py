@@ -16,7 +16,7 @@ from tools.deploy.__main__ import main
 from tools.deploy.errors import DeployProblem
 from tools.deploy.kubectl import Kubectl
 from tools.deploy.placing import Overlay, place, prepare, wait
-from tools.deploy.secret_files import FILES, make_missing
+from tools.k8s_check.local_secrets import FILES, make_missing
 from tools.k8s_check.rendering import FOLDER, shop
 
 #: Stands in for kubectl: writes down what it is asked, and answers what the test has laid out.

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 _FOLDER: Final = Path("/secrets")
 #: In PostgreSQL a database and the role that owns it have one name.
@@ -57,7 +58,10 @@ def files(vault: Vault) -> Files:
     """
     Every reader's secrets, by the names under which services and images look for them.
     """
-    databases = {service: _database_url(vault, name) for service, name in DATABASES.items()}
+    databases = {
+        service: database_url(name, vault[f"database/{name}"])
+        for service, name in DATABASES.items()
+    }
     redis = vault["redis"]
     identity = {
         "database_url": databases["identity-service"],
@@ -71,7 +75,7 @@ def files(vault: Vault) -> Files:
         "inventory-service": {"database_url": databases["inventory-service"]},
         "pricing-service": {
             "database_url": databases["pricing-service"],
-            "redis_url": f"redis://:{redis}@redis:6379/0",
+            "redis_url": redis_url(redis),
         },
         "identity-service": identity,
         "seed-identity": {
@@ -88,8 +92,18 @@ def files(vault: Vault) -> Files:
     }
 
 
-def _database_url(vault: Vault, name: str) -> str:
-    return f"postgresql://{name}:{vault[f'database/{name}']}@postgres:5432/{name}"
+def database_url(name: str, password: str) -> str:
+    """
+    Where a service finds its database, and as whom.
+    """
+    return f"postgresql://{name}:{quote(password, safe='')}@postgres:5432/{name}"
+
+
+def redis_url(password: str) -> str:
+    """
+    Where prices are kept for a while.
+    """
+    return f"redis://:{quote(password, safe='')}@redis:6379/0"
 
 
 def write(folder: Path, wanted: Files) -> None:

@@ -10,8 +10,8 @@ from typing import Final
 
 from tools.deploy.errors import DeployProblem
 from tools.deploy.kubectl import Kubectl
-from tools.deploy.secret_files import make_missing
-from tools.k8s_check.__main__ import check
+from tools.k8s_check.checking import check
+from tools.k8s_check.local_secrets import make_missing
 from tools.k8s_check.manifests import Node
 from tools.k8s_check.rendering import NotRendered, render, shop
 from tools.k8s_check.shop import Shop

@@ -7,13 +7,13 @@ Exit code 0 when nothing is. What this machine cannot do is said, and is a failu
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.k8s_check import scan, schemas
+from tools.k8s_check import scan
+from tools.k8s_check.checking import check
 from tools.k8s_check.rendering import FOLDER, OVERLAYS, NotRendered, builder, render_copy, shop
-from tools.k8s_check.rules import RULES
-from tools.k8s_check.shop import Finding, Shop
+from tools.k8s_check.shop import Finding
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,14 +53,6 @@ def _overlay(
         return found, set()
     said, used = scan.judge(scan.score(text), waived)
     return found + said, used
-
-
-def check(whole: Shop) -> list[Finding]:
-    """
-    What schemas and rules say against an overlay.
-    """
-    rules: tuple[Callable[[Shop], Iterator[Finding]], ...] = (schemas.check, *RULES)
-    return [finding for rule in rules for finding in rule(whole)]
 
 
 def _missing() -> Iterator[str]:

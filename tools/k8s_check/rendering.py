@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from tools.deploy.secret_files import make_missing
+from tools.k8s_check.local_secrets import make_missing
 from tools.k8s_check.manifests import Manifests, read
 from tools.k8s_check.shop import Shop
 

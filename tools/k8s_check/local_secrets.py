@@ -18,16 +18,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tools.compose.make_secrets import (
+    DATABASES,
+    PEOPLE,
+    SERVICE_CLIENTS,
+    database_url,
+    redis_url,
+)
+
 HOST: Final = "storefront.localhost"
 #: Browsers refuse certificates that live longer.
 _CERTIFICATE_LIVES: Final = timedelta(days=397)
-_CLIENTS: Final = ("api-gateway", "inventory-service", "pricing-service")
-_DATABASES: Final = {
-    "api-gateway": "gateway_service",
-    "inventory-service": "inventory_service",
-    "pricing-service": "pricing_service",
-    "identity-service": "identity_service",
-}
 
 #: Makes a secret out of those that stand before it in the table.
 Make = Callable[[Mapping[str, str]], str]
@@ -38,17 +39,13 @@ def _random(_made: Mapping[str, str]) -> str:
 
 
 def _database_url(database: str) -> Make:
-    def make(made: Mapping[str, str]) -> str:
-        password = made[f"postgres/{database}_password"]
-        return f"postgresql://{database}:{password}@postgres:5432/{database}"
-
-    return make
+    return lambda made: database_url(database, made[f"postgres/{database}_password"])
 
 
 def _clients(made: Mapping[str, str]) -> str:
     gateway = made["api-gateway/service_client_secret"]
     return json.dumps(
-        {name: gateway if name == "api-gateway" else _random(made) for name in _CLIENTS}
+        {name: gateway if name == "api-gateway" else _random(made) for name in SERVICE_CLIENTS}
     )
 
 
@@ -84,18 +81,14 @@ def _certificate(made: Mapping[str, str]) -> str:
 #: Every file with how it is made; a row may use those above it.
 FILES: Final[Mapping[str, Make]] = {
     "postgres/postgres_password": _random,
-    **{f"postgres/{database}_password": _random for database in _DATABASES.values()},
-    **{f"{service}/database_url": _database_url(name) for service, name in _DATABASES.items()},
+    **{f"postgres/{database}_password": _random for database in DATABASES.values()},
+    **{f"{service}/database_url": _database_url(name) for service, name in DATABASES.items()},
     "redis/redis_password": _random,
-    "pricing-service/redis_url": lambda made: (
-        f"redis://:{made['redis/redis_password']}@redis:6379/0"
-    ),
+    "pricing-service/redis_url": lambda made: redis_url(made["redis/redis_password"]),
     "api-gateway/service_client_secret": _random,
     "identity-service/identity_key_secret": _random,
     "identity-seed/seed_clients": _clients,
-    "identity-seed/seed_shopper_password": _random,
-    "identity-seed/seed_merchant_password": _random,
-    "identity-seed/seed_admin_password": _random,
+    **{f"identity-seed/seed_{person}_password": _random for person in PEOPLE},
     "tls/tls.key": _key,
     "tls/tls.crt": _certificate,
 }
