@@ -71,7 +71,7 @@ def _another_id(order_id: str) -> str:
     ),
     "undo": Mutant(
         "an undo that fails counts as done",
-        "service-kit/src/servicekit/sagas/runner.py",
+        "service-kit/src/servicekit/sagas/efforts.py",
         (
             (
                 _LATE,

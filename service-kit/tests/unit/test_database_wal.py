@@ -2,6 +2,7 @@
 How a SQLite file goes over to WAL.
 """
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from servicekit.database import Limits
+from servicekit.database.sqlite import reading_engine
 from servicekit.database.wal import go_over_to_wal
 
 
@@ -41,7 +46,7 @@ def test_who_makes_the_file_is_waited_for(file: Path, maker: sqlite3.Connection)
     """
     threading.Timer(0.1, lambda: maker.execute("COMMIT")).start()
 
-    with closing(sqlite3.connect(file, timeout=30)) as connection:
+    with closing(sqlite3.connect(file, timeout=0)) as connection:
         go_over_to_wal(connection, within_s=30)
 
         assert mode(connection) == "wal"
@@ -84,3 +89,23 @@ def test_other_faults_are_told_at_once(tmp_path: Path) -> None:
         pytest.raises(sqlite3.DatabaseError, match="not a database"),
     ):
         go_over_to_wal(connection, within_s=3600)
+
+
+async def test_engines_wait_as_well(file: Path, maker: sqlite3.Connection) -> None:
+    """
+    Whoever opens a database while another process makes its file finds it in WAL mode in the end.
+    """
+    address = make_url(f"sqlite+aiosqlite:///{file}")
+    engine = reading_engine(address, Limits(lock_s=30.0), pool_size=1, max_overflow=0)
+    opening = asyncio.ensure_future(_mode_by(engine))
+    await asyncio.sleep(0)
+
+    maker.execute("COMMIT")
+
+    assert await opening == "wal"
+    await engine.dispose()
+
+
+async def _mode_by(engine: AsyncEngine) -> str:
+    async with engine.connect() as connection:
+        return str((await connection.execute(text("PRAGMA journal_mode"))).scalar())

@@ -16,8 +16,6 @@ from typing import Any, Self, TypeVar
 
 import aiosqlite
 
-from servicekit.database.wal import go_over_to_wal
-
 T = TypeVar("T")
 
 
@@ -140,25 +138,18 @@ def connect(
     check_same_thread: bool,
 ) -> Connection:
     """
-    A connection in WAL mode, to be awaited, on which nothing is begun but by a statement that says so.
+    A connection to be awaited, on which nothing is begun but by a statement that says so.
     """
-
-    def connected() -> sqlite3.Connection:
-        connection = sqlite3.connect(
+    return Connection(
+        partial(
+            sqlite3.connect,
             filename,
             timeout=timeout,
             isolation_level=None,
             factory=factory,
             check_same_thread=check_same_thread,
         )
-        try:
-            go_over_to_wal(connection, within_s=timeout)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    return Connection(connected)
+    )
 
 
 def _executed(sql: str, parameters: Sequence[Any], connection: sqlite3.Connection) -> _Outcome:

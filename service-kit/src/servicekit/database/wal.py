@@ -1,29 +1,36 @@
 """
 How a SQLite file goes over to WAL, with whoever else is just opening it.
+
+SQLite's busy timeout does not always hold here: where two open a new file at once the change may be
+refused without a wait. So whoever is refused asks again, every ``PAUSE_S``.
 """
 
 import sqlite3
 import time
 from typing import Final
 
-_PAUSE_S: Final = 0.02
+PAUSE_S: Final = 0.02
+
+
+def refused(connection: sqlite3.Connection) -> sqlite3.OperationalError | None:
+    """
+    Put the file into WAL mode, or leave it there. What SQLite says while somebody else is in the way.
+    """
+    try:
+        connection.execute("PRAGMA journal_mode=WAL").close()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            return error
+        raise
+    return None
 
 
 def go_over_to_wal(connection: sqlite3.Connection, *, within_s: float) -> None:
     """
-    Put the file into WAL mode; one that is in it already stays as it is.
-
-    SQLite's busy timeout does not hold here: where somebody else has the file for themselves, as who
-    makes a new one has it for a moment, the change is refused at once. So it is asked for again.
+    The same, waiting for whoever is in the way; raises what SQLite says where that takes too long.
     """
     give_up_at = time.monotonic() + within_s
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-        except sqlite3.OperationalError as error:
-            is_busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
-            if not is_busy or time.monotonic() >= give_up_at:
-                raise
-        else:
-            return
-        time.sleep(_PAUSE_S)
+    while (error := refused(connection)) is not None:
+        if time.monotonic() >= give_up_at:
+            raise error
+        time.sleep(PAUSE_S)
