@@ -27,7 +27,7 @@ async def eventually(
 
 
 async def eventually(
-    predicate: Callable[[], T | Awaitable[T]], *, within_s: float = 5.0, every_s: float = _EVERY_S
+    predicate: Callable[[], T | Awaitable[T]], *, within_s: float = 20.0, every_s: float = _EVERY_S
 ) -> T:
     """
     What ``predicate`` returns, once that is true; an AssertionError if that takes too long.
