@@ -105,8 +105,6 @@ class Batcher(Generic[K, V]):
         self._sending: asyncio.Handle | None = None
         self._is_closed = False
         self._n_lookups = self._n_shared = self._n_keys = self._n_calls = 0
-        #: Since when somebody is in line.
-        self._line_since = 0.0
         self.batches = Batches()
 
     def begin(self, wait: Wait, key: K) -> Entry[K, V]:
@@ -122,8 +120,6 @@ class Batcher(Generic[K, V]):
             return entry
         else:
             if entry is None:
-                if not self._line:
-                    self._line_since = time.monotonic()
                 entry = self._line[key] = Entry(key, self._left)
                 # Not now: what else begins in this turn of the loop goes with it.
                 self._send_after(0)
@@ -239,7 +235,7 @@ class Batcher(Generic[K, V]):
         self._n_waiting -= call.waits_left
         self._n_keys += len(call.entries)
         self._n_calls += 1
-        waited_s = time.monotonic() - self._line_since
+        waited_s = time.monotonic() - call.entries[0].since
         self.batches.sent(len(call.entries), waited_s=waited_s)
         self._calls.add(call)
         if self._patience_s > 0:

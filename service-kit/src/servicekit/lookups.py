@@ -105,10 +105,12 @@ class Entry(Generic[K, V]):
     A key, and all who wait for it, in the order in which they came.
     """
 
-    __slots__ = ("_on_leave", "call", "key", "outcome", "waits")
+    __slots__ = ("_on_leave", "call", "key", "outcome", "since", "waits")
 
     def __init__(self, key: K, on_leave: "Callable[[Entry[K, V]], None]") -> None:
         self.key = key
+        #: Since when somebody waits for it; a moment of the monotonic clock.
+        self.since = time.monotonic()
         self.waits: dict[Wait, None] = {}
         #: None until the key goes out.
         self.call: SharedCall[K, V] | None = None

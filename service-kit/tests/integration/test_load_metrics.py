@@ -139,27 +139,30 @@ async def test_a_group_that_is_taken_apart_is_told(
     assert registry.get_sample_value("database_groups_apart_total") == 1
 
 
+@pytest.mark.leaping_time
 async def test_keys_and_waits_of_calls_are_told() -> None:
     """
-    Of each call how many keys it asked for, and how long the first of them had waited.
+    Of each call how many keys it asked for, and how long the first of them had waited: not who is long gone.
     """
-    may_answer = asyncio.Event()
 
     async def fetch(keys: Sequence[str]) -> dict[str, str | Exception]:
-        await may_answer.wait()
+        await asyncio.sleep(1)
         return dict.fromkeys(keys, "x")
 
-    batcher = Batcher(fetch, max_size=10, max_in_flight=1)
-    first = asyncio.create_task(batcher.load_many(["a", "b", "c"]))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    second = asyncio.create_task(batcher.load("d"))
-    await asyncio.sleep(0)
-    may_answer.set()
-    await asyncio.gather(first, second)
+    batcher = Batcher(fetch, max_size=2, max_in_flight=1)
+    waits_s = batcher.batches.waits_s
 
-    assert (sum(batcher.batches.keys.counts), batcher.batches.keys.total) == (2, 4)
-    assert sum(batcher.batches.waits_s.counts) == 2
+    first = asyncio.create_task(batcher.load_many(["a", "b"]))
+    await asyncio.sleep(0.25)
+    second = asyncio.create_task(batcher.load_many(["c", "d"]))
+    await asyncio.sleep(0.5)
+    # There is somebody in line from now on until all is over.
+    third = asyncio.create_task(batcher.load_many(["e"]))
+    await asyncio.gather(first, second, third)
+
+    assert (sum(batcher.batches.keys.counts), batcher.batches.keys.total) == (3, 5)
+    assert sum(waits_s.counts) == 3
+    assert waits_s.total == pytest.approx(0 + (1 - 0.25) + (2 - 0.75), abs=0.05)
 
 
 @pytest.mark.parametrize(
