@@ -172,3 +172,20 @@ def test_another_word_is_refused(folder: Path, capsys: pytest.CaptureFixture[str
     assert code == 2
     assert "usage" in capsys.readouterr().err
     assert not all_files(folder)
+
+
+def test_new_secrets_do_not_take_the_place_of_old_ones(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Where what they were made from is lost, what databases know is kept, and somebody is told what to do.
+    """
+    main([], folder)
+    before = all_files(folder)
+    (folder / "vault" / "secrets.json").unlink()
+
+    code = main([], folder)
+
+    assert code == 3
+    assert all_files(folder) == before
+    assert "--volumes" in capsys.readouterr().err

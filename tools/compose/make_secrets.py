@@ -121,10 +121,25 @@ def write(folder: Path, wanted: Files) -> None:
                 unfinished.replace(file)
 
 
+def is_lost(folder: Path) -> bool:
+    """
+    Whether readers have secrets that nobody has made: databases know those, and no others.
+    """
+    has_vault = (folder / "vault" / "secrets.json").exists()
+    return not has_vault and any(file.is_file() for file in folder.glob("*/*"))
+
+
 def main(arguments: Sequence[str], folder: Path = _FOLDER) -> int:
     """
-    The exit code: 0, or 2 for a command that is none.
+    The exit code: 0, 2 for a command that is none, 3 where new secrets would fit nothing that is there.
     """
+    if is_lost(folder):
+        print(
+            "The volume `vault` is empty, and the services' secrets are there: new ones would not fit their databases. "
+            "Put the volume back, or forget secrets and data together: docker compose down --volumes",
+            file=sys.stderr,
+        )
+        return 3
     vault = Vault(folder / "vault" / "secrets.json")
     match arguments:
         case []:

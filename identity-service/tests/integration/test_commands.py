@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from running_identity import GATEWAY, KEY_SECRET, PASSWORDS
+from sqlalchemy import make_url
 
 from servicekit.testing.programs import run_command
 from servicekit.testing.serving import serve_process
@@ -142,3 +143,18 @@ async def test_serving_an_old_database_is_refused(
 
     assert done.returncode != 0
     assert "run: python -m identity migrate" in done.stdout + done.stderr
+
+
+@pytest.mark.postgres
+async def test_a_refused_password_is_told_as_such(postgres_url: str, tmp_path: Path) -> None:
+    """
+    Who is let in by no name or password is not told to wait for the database.
+    """
+    url = make_url(postgres_url).set(username="a-stranger").render_as_string()
+
+    refused = await asyncio.to_thread(run, "migrate", environment(url), tmp_path)
+
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1] == (
+        "identity: The database is there, and refuses the user or the password of DATABASE_URL."
+    )

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from fastapi import FastAPI
 
 from servicekit import logs, migrations, server
+from servicekit.database.translation import is_stranger
 from servicekit.errors import InvalidRequest, StorefrontError
 from servicekit.migrations.waiting import wait_until_current
 from servicekit.settings import ServiceSettings, SettingsError, example_env, load
@@ -68,6 +69,8 @@ def main(service: Service[S], arguments: Sequence[str] | None = None) -> int:
 
 
 def _told(error: Exception) -> str:
+    if is_stranger(error):
+        return "The database is there, and refuses the user or the password of DATABASE_URL."
     problems = error.problems if isinstance(error, InvalidRequest) else ()
     return " ".join([str(error), *(f"{one.field}: {one.problem}." for one in problems)])
 

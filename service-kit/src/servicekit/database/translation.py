@@ -37,6 +37,8 @@ _UNAVAILABLE = _CONFLICTS | {
     "57P03",  # the server is starting
 }
 
+_INVALID_AUTHORIZATION = "28"
+
 # https://www.sqlite.org/rescode.html
 _SQLITE_UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 _SQLITE_CONFLICTS = ("SQLITE_BUSY", "SQLITE_LOCKED")
@@ -113,6 +115,17 @@ def is_locked_out(error: BaseException) -> bool:
     """
     state = getattr(error.__cause__, "sqlstate", None)
     return isinstance(error, ServiceUnavailable) and (state in _CONFLICTS or state == _LOCK_TIMEOUT)
+
+
+def is_stranger(error: BaseException) -> bool:
+    """
+    Whether it is there, on PostgreSQL, and lets nobody in by this name and password.
+    """
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None) or getattr(
+        getattr(cause, "orig", None), "sqlstate", None
+    )
+    return isinstance(error, ServiceUnavailable) and str(state).startswith(_INVALID_AUTHORIZATION)
 
 
 def _unavailable() -> ServiceUnavailable:
