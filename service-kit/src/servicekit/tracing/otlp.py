@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self, cast
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from servicekit.tracing.posting import Session
 from servicekit.tracing.spans import Fact
 
 #: One delivery to the collector, with its repeats; s.
@@ -88,7 +89,9 @@ class Otlp:
         """
         By OTLP over HTTP, as the exporter's own variables say (OTEL_EXPORTER_OTLP_HEADERS, ...).
         """
-        exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=timeout_s)
+        # It asks for requests' own class, and uses a part of it.
+        session = cast("Any", Session())
+        exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=timeout_s, session=session)
         return cls(exporter, service=service, version=version)
 
     def deliver(self, spans: Sequence[Recorded]) -> bool:
