@@ -2,11 +2,16 @@
 ``compose/nginx.conf`` fits the gateway that it stands before.
 """
 
+import json
 import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway.checkout.stream import KEEP_ALIVE_S
 from gateway.main import ANSWER_S, REPORT_S
@@ -15,6 +20,8 @@ from gateway.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 #: Reports, and events of orders.
 SLOW = "~ ^/api/v1/(reports/|orders/[^/]+/events$)"
+#: On the balancer's network.
+BALANCER = "10.213.86.4"
 _UNITS = {"k": 1024, "s": 1, "": 1}
 
 
@@ -40,7 +47,35 @@ def places(text: str) -> dict[str, str]:
     """
     What stands in each location.
     """
-    return dict(re.findall(r"location ([^{]+) \{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", text))
+    lines = [line for line in text.splitlines() if " return " not in line or "'" not in line]
+    return dict(re.findall(r"location ([^{]+) \{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", "\n".join(lines)))
+
+
+def refusals(text: str) -> list[str]:
+    """
+    Each text that nginx answers with by itself.
+    """
+    return re.findall(r"return \d+ '([^']*)';", text)
+
+
+async def seen_address(trusted: list[str], *, peer: str, forwarded: str) -> str:
+    """
+    Where a request comes from to a gateway that trusts these, by what its server goes by.
+    """
+    seen: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        client = Request(scope).client
+        seen.append(client.host if client else "")
+
+    scope = {
+        "type": "http",
+        "client": (peer, 4711),
+        "headers": [(b"x-forwarded-for", forwarded.encode())],
+    }
+    served = ProxyHeadersMiddleware(app, trusted)  # type: ignore[arg-type]  # its types are uvicorn's
+    await served(scope, None, None)  # type: ignore[arg-type]  # nothing is received or sent
+    return seen[0]
 
 
 def test_it_takes_what_the_gateway_takes(text: str) -> None:
@@ -73,12 +108,94 @@ def test_nothing_is_repeated_that_would_be_done_twice(text: str) -> None:
     assert number(text, "proxy_next_upstream_timeout") < number(text, "proxy_read_timeout")
 
 
-def test_what_clients_say_of_their_address_goes_no_further(text: str) -> None:
+async def test_gateways_believe_the_balancer_and_nobody_else(text: str) -> None:
     """
-    The gateway believes the balancer, so the balancer believes nobody.
+    Without a setting, each who comes through the balancer is counted alone, whatever they say of themselves,
+    and who comes to a gateway directly cannot choose an address.
     """
-    assert "proxy_set_header X-Forwarded-For $remote_addr;" in text
-    assert "$proxy_add_x_forwarded_for" not in text
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    said = re.search(r"TRUSTED_PROXIES: \$\{BALANCED_SUBNET:-(\S+)\},", compose)
+    subnet = re.search(r"subnet: \"\$\{BALANCED_SUBNET:-(\S+)\}\"", compose)
+
+    assert said
+    assert subnet
+    trusted = [said[1]]
+    through = await seen_address(trusted, peer=BALANCER, forwarded="203.0.113.9, 198.51.100.7")
+    directly = await seen_address(trusted, peer="172.18.0.1", forwarded="203.0.113.9")
+    behind_tls = await seen_address(
+        [*trusted, "172.16.0.0/12"], peer=BALANCER, forwarded="198.51.100.7, 172.18.0.1"
+    )
+
+    assert said[1] == subnet[1]
+    # None of those that Docker gives to networks by itself, and narrow.
+    assert not any(
+        ip_network(said[1]).overlaps(ip_network(pool))
+        for pool in ("172.16.0.0/12", "192.168.0.0/16")
+    )
+    assert ip_network(said[1]).num_addresses <= 16
+    # Appended by the balancer: the last is what it has seen itself.
+    assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in text
+    assert (through, directly, behind_tls) == ("198.51.100.7", "172.18.0.1", "198.51.100.7")
+
+
+def test_strangers_do_not_say_what_is_traced(text: str) -> None:
+    """
+    A trace that somebody outside claims to be part of goes no further.
+    """
+    assert 'proxy_set_header traceparent "";' in text
+    assert 'proxy_set_header tracestate "";' in text
+    # One in a location would take the place of all of them.
+    assert not any("proxy_set_header" in body for body in places(text).values())
+
+
+def test_it_lets_in_what_the_ingress_does(text: str) -> None:
+    """
+    The API, pictures and the front page go on to a gateway; everything else is told that it is not there.
+    """
+    ingress = yaml.safe_load((ROOT / "k8s" / "base" / "api-gateway" / "ingress.yaml").read_text())
+    wanted = set()
+    for path in ingress["spec"]["rules"][0]["http"]["paths"]:
+        wanted.add(f"= {path['path']}")
+        if path["pathType"] == "Prefix":
+            wanted.add(f"{path['path']}/")
+
+    passed_on = {name for name, body in places(text).items() if "proxy_pass" in body}
+    others = {name for name in passed_on - wanted if not name.startswith("@")}
+
+    assert wanted <= passed_on
+    assert all(re.match(r"(= |~ \^|)/api/v1/", name) for name in others)
+    assert places(text)["/"].split() == ["return", "404;"]
+
+
+def test_what_nginx_says_has_the_shape_of_errors(text: str) -> None:
+    """
+    What it refuses by itself is no page but an error as the gateway tells it, with a code for each status.
+    """
+    server = {
+        int(status)
+        for statuses in re.findall(r"^        error_page ([\d ]+) ", text, re.MULTILINE)
+        for status in statuses.split()
+    }
+    told = [json.loads(one.replace("\\n", "")) for one in refusals(text) if "error" in one]
+
+    assert server == {400, 404, 405, 413, 414, 494, 500, 501, 502, 503, 504, 505}
+    assert len(told) == 2
+    assert all(set(one) == {"error", "request_id"} for one in told)
+    assert all(set(one["error"]) == {"code", "message"} for one in told)
+
+
+def test_it_starts_on_any_machine_and_stays_within_its_bounds(text: str) -> None:
+    """
+    Its processes do not grow with the cores of the machine, and bodies that were announced and do not come
+    take less memory than it has.
+    """
+    balancer = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["balancer"]
+    workers = number(text, "worker_processes")
+    announced = workers * number(text, "worker_connections")
+
+    assert workers + 2 < balancer["pids_limit"]
+    assert balancer["mem_limit"] == "128m"
+    assert announced * number(text, "client_body_buffer_size") <= 2**26
 
 
 def test_it_finds_every_gateway_by_one_name(text: str) -> None:
@@ -93,8 +210,10 @@ def test_it_finds_every_gateway_by_one_name(text: str) -> None:
         service
         for service, facts in services.items()
         if isinstance(facts.get("networks"), dict)
-        and name in (facts["networks"].get("front") or {}).get("aliases", ())
+        and name in (facts["networks"].get("balanced") or {}).get("aliases", ())
     }
     assert known == {"api-gateway", "api-gateway-2"}
-    assert services["balancer"]["networks"] == ["front"]
+    assert services["balancer"]["networks"] == ["front", "balanced"]
+    # On the network that the balancer is believed on, and on no other.
+    assert not any(services[gateway]["networks"]["front"] for gateway in known)
     assert addresses == {"http://$gateways:8000"}

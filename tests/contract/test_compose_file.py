@@ -130,6 +130,48 @@ def test_containers_share_a_network_only_where_one_calls_the_other(compose: Comp
     assert not any("front" in networks(compose, name) for name in names if name != "api-gateway")
 
 
+def test_a_network_that_leads_nowhere_does_not_lead_to_this_machine(compose: Compose) -> None:
+    """
+    The machine has no address on an internal network: what listens there on all of its addresses is not
+    reached. Both files say the same of what they share.
+    """
+    watching = yaml.safe_load((ROOT / "observability" / "compose.yaml").read_text())["networks"]
+
+    for networks_of in (compose["networks"], watching):
+        for name, network in networks_of.items():
+            if network.get("internal"):
+                options = network["driver_opts"]
+                assert options == {"com.docker.network.bridge.inhibit_ipv4": "true"}, name
+    assert watching["telemetry"] == compose["networks"]["telemetry"]
+
+
+def test_no_role_takes_the_connections_of_the_others(compose: Compose) -> None:
+    """
+    What the roles may open together is less than PostgreSQL has, and each may open what two replicas need.
+    """
+    local = ROOT / "k8s" / "overlays" / "local"
+    script = (local / "postgres" / "make-databases.sh").read_text(encoding="utf-8")
+    may = {role: int(most) for role, most in re.findall(r"(\w+_service):(\d+)", script)}
+    commands = [str(compose["services"]["postgres"]["command"])]
+    commands.append((local / "data" / "postgres.yaml").read_text(encoding="utf-8"))
+
+    fields = ServiceSettings.model_fields
+    a_replica = 1 + sum(
+        fields[name].default for name in ("database_pool_size", "database_max_overflow")
+    )
+    services = {name.replace("-", "_") for name in SETTINGS} - {"api_gateway"}
+    assert set(may) == {*services, "gateway_service"}
+    assert all(most >= 2 * a_replica for most in may.values())
+    # The engine of orders has some of its own.
+    assert may["gateway_service"] >= 2 * (a_replica + 12)
+    assert "CONNECTION LIMIT :connections" in script
+    for command in commands:
+        found = re.search(r"max_connections=(\d+)", command)
+        assert found
+        # Three are kept for those who come to help.
+        assert sum(may.values()) <= int(found[1]) - 3
+
+
 def test_no_secret_stands_in_the_file(compose: Compose) -> None:
     """
     Secrets come as files: no variable of any container is one, or names where data are by a password.

@@ -6,12 +6,14 @@ set -eu
 psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres \
     --command 'REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC'
 
-for name in gateway_service inventory_service pricing_service identity_service; do
+# Nobody takes the others' connections: two replicas' at their most (16 each, a gateway's 28), one that starts, a migration.
+for role in gateway_service:84 inventory_service:40 pricing_service:40 identity_service:32; do
+    name=${role%:*}
     # psql reads the password itself, so that it stands in no process's arguments.
-    psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --set name="$name" --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
+    psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --set name="$name" --set connections="${role#*:}" --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
 \set file /run/secrets/ :name _password
 \set password `cat :file`
-CREATE ROLE :"name" LOGIN PASSWORD :'password';
+CREATE ROLE :"name" LOGIN CONNECTION LIMIT :connections PASSWORD :'password';
 CREATE DATABASE :"name" OWNER :"name";
 REVOKE CONNECT ON DATABASE :"name" FROM PUBLIC;
 SQL
