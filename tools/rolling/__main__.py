@@ -1,6 +1,6 @@
 """
 ``python -m tools.rolling``: exit code 0 when no request failed and no order was lost, 1 when one was, 2
-when it could not be tried.
+when it could not be tried, 130 when it was broken off.
 """
 
 import argparse
@@ -29,6 +29,12 @@ def main(arguments: Sequence[str]) -> int:
     except (containers.NotDone, httpx.HTTPError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(
+            "Broken off; what was bought is given back, as far as the shop answers.",
+            file=sys.stderr,
+        )
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +52,7 @@ async def _roll(url: str, version: str, rounds: int) -> int:
     await containers.name_also(version, _NEXT)
     began = time.monotonic()
     try:
-        async with crowd_at(url, seed=str(time.time_ns())) as crowd:
+        async with crowd_at(url, seed=str(time.time_ns())) as crowd, crowd.borrowing():
             before = await crowd.shelves()
             began = time.monotonic()
             async with crowd.busy():
@@ -57,7 +63,6 @@ async def _roll(url: str, version: str, rounds: int) -> int:
             wrong = discrepancies(crowd.tally, before, await crowd.shelves())
             print("\n".join(lines(crowd.tally, wrong, seconds=seconds)))
             verdict = is_good(crowd.tally, wrong)
-            await crowd.give_back()
     finally:
         await containers.forget_name(_NEXT)
     return 0 if verdict else 1

@@ -5,6 +5,7 @@ The gateways as containers of ``docker-compose.yml``: restarted, and made anew f
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 #: Both stand behind the balancer of the profile ``scale``.
@@ -65,13 +66,23 @@ async def _is_back(gateway: str, *, version: str) -> None:
 
 async def _run(*command: str, version: str) -> None:
     environment: Mapping[str, str] = {**os.environ, "STOREFRONT_VERSION": version}
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await process.communicate()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except FileNotFoundError:
+        raise NotDone(f"{command[0]} is not installed, or not on the PATH") from None
+    try:
+        _, said = await process.communicate()
+    except asyncio.CancelledError:
+        # A terminal tells both of a Ctrl-C; whoever signals this process alone means it, too.
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.communicate()
+        raise
     if process.returncode:
         raise NotDone(f"{' '.join(command)}: {said.decode(errors='replace').strip()}")

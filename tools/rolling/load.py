@@ -20,6 +20,8 @@ READERS: Final = 6
 BUYERS: Final = 3
 _THINKS_S: Final = 0.03
 _NEW_FACES: Final = 0.8
+#: So many orders have no key: they are sent to one gateway only.
+_KEYLESS: Final = 0.25
 #: What an order waits for at most, and some; s.
 _ANSWER_WITHIN_S: Final = 30.0
 #: Of so many orders one is kept, and the others are cancelled: stock lasts longer.
@@ -38,11 +40,11 @@ ENDED: Final = frozenset({"CONFIRMED", "REJECTED", "FAILED", "CANCELLED"})
 @dataclass(slots=True)
 class Order:
     """
-    One that somebody sent. ``status`` is the last that was heard of it.
+    One that somebody sent. ``status`` is the last that was heard of it. Without a ``key`` nobody may send it again.
     """
 
-    key: str
     product: str
+    key: str | None = None
     order_id: str | None = None
     status: str | None = None
 
@@ -64,14 +66,21 @@ class Tally:
         """
         Orders that were accepted and have not ended.
         """
-        return [one for one in self.orders if one.order_id and one.status not in ENDED]
+        return [one for one in self.placed if one.status not in ENDED]
+
+    @property
+    def placed(self) -> list[Order]:
+        """
+        Orders that were accepted.
+        """
+        return [one for one in self.orders if one.order_id]
 
     @property
     def ended(self) -> Counter[str]:
         """
-        How many orders have come to what.
+        How many of the orders that were accepted have come to what.
         """
-        return Counter(one.status or "no answer" for one in self.orders)
+        return Counter(one.status or "not known" for one in self.placed)
 
     def note(self, kind: str, seconds: float, failure: str | None) -> None:
         """
@@ -113,6 +122,17 @@ class Crowd:
             self._is_over = True
             await asyncio.gather(*tasks)
 
+    @asynccontextmanager
+    async def borrowing(self) -> AsyncIterator[None]:
+        """
+        What is bought inside is given back at the end, also where that is an exception or a Ctrl-C.
+        """
+        try:
+            yield
+        finally:
+            await self.settle()
+            await self._give_back()
+
     async def settle(self) -> None:
         """
         Wait for the end of every order that was accepted; returns without it after a minute.
@@ -133,10 +153,7 @@ class Crowd:
             found[product] = (int(body["stockLevel"]), int(body["reserved"]))
         return found
 
-    async def give_back(self) -> None:
-        """
-        Cancel what was bought, so that the next run finds as much.
-        """
+    async def _give_back(self) -> None:
         bought = [one for one in self.tally.orders if one.status == "CONFIRMED"]
         for start in range(0, len(bought), _AT_ONCE):
             await asyncio.gather(*(self._cancel(one) for one in bought[start : start + _AT_ONCE]))
@@ -154,11 +171,14 @@ class Crowd:
 
     async def _buys(self) -> None:
         while not self._is_over:
-            order = Order(key=uuid.uuid4().hex, product=self._random.choice(self._products))
+            order = Order(product=self._random.choice(self._products))
+            if self._random.random() >= _KEYLESS:
+                order.key = uuid.uuid4().hex
             self.tally.orders.append(order)
             body = {"items": [{"productId": order.product, "quantity": 1}]}
-            headers = {"Idempotency-Key": order.key}
-            answer = await self._ask("order", "POST", "/api/v1/orders", json=body, headers=headers)
+            headers = {"Idempotency-Key": order.key} if order.key else {}
+            kind = "order" if order.key else "no key"
+            answer = await self._ask(kind, "POST", "/api/v1/orders", json=body, headers=headers)
             _learn(order, answer)
             if order.status == "CONFIRMED" and len(self.tally.orders) % _KEEPS:
                 await self._cancel(order)

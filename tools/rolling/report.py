@@ -17,9 +17,11 @@ def lines(tally: Tally, wrong: Sequence[str], *, seconds: float) -> Iterator[str
     yield f"{total} requests in {seconds:.0f} s ({total / seconds:.0f} a second), {len(tally.failures)} failed"
     for kind, count in tally.requests.most_common():
         yield f"  {kind:7} {count:6}   slowest {tally.slowest_s[kind]:.2f} s"
-    placed = sum(one.order_id is not None for one in tally.orders)
+    placed, sent = len(tally.placed), len(tally.orders)
     came_to = ", ".join(f"{count} {status}" for status, count in tally.ended.most_common())
-    yield f"{placed} orders placed: {came_to}"
+    keyless = sum(one.key is None for one in tally.orders)
+    yield f"{sent} orders sent, {keyless} of them without a key; {sent - placed} not placed"
+    yield f"{placed} orders placed: {came_to or 'none'}"
     yield f"{len(tally.lost)} orders lost, {len(wrong)} places where the shelves say otherwise"
     for failure in [*tally.failures, *wrong][:_SHOWN]:
         yield f"  ! {failure}"
