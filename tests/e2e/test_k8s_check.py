@@ -16,6 +16,7 @@ from tests.e2e.k8s_manifests import Change, findings, rendered
 from tests.e2e.k8s_mistakes import IN_PRODUCTION, MISTAKES
 from tests.e2e.processes import ROOT
 from tools.k8s_check import scan
+from tools.k8s_check.__main__ import main
 from tools.k8s_check.rendering import FOLDER, OVERLAYS, builder, shop
 
 
@@ -94,15 +95,37 @@ def _builder_alone(folder: Path) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize(("ci", "code"), [(False, 0), (True, 1)])
-def test_a_machine_that_cannot_check_says_so(tmp_path: Path, *, ci: bool, code: int) -> None:
+def test_a_machine_that_cannot_check_says_so(tmp_path: Path) -> None:
     """
-    Without kubectl nothing is checked; people are told, and continuous integration fails.
+    Without kubectl nothing is checked: that is no success, and whoever asked is told what to install.
     """
-    done = run_check(path=str(tmp_path), ci=ci)
+    done = run_check(path=str(tmp_path))
 
-    assert done.returncode == code
+    assert done.returncode == 1
     assert "not done: everything: install kubectl or kustomize" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["produktion"], "there is no overlay produktion in "),
+        (["--folder", "nowhere"], "nowhere: "),
+    ],
+    ids=["overlay", "folder"],
+)
+def test_what_is_not_there_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """
+    An overlay or a folder that there is not is a mistake of whoever asks, and no traceback.
+    """
+    rendered("production")
+
+    code = main(arguments)
+
+    told = capsys.readouterr()
+    assert code == 1
+    assert said in told.out + told.err
 
 
 SAID: list[JsonValue] = [

@@ -42,13 +42,16 @@ def render(overlay: Path) -> str:
     command = builder()
     if command is None:
         raise NotRendered("neither kustomize nor kubectl is here")
-    done = subprocess.run(
-        [*command, str(overlay)],
-        capture_output=True,
-        text=True,
-        timeout=_WITHIN_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, str(overlay)],
+            capture_output=True,
+            text=True,
+            timeout=_WITHIN_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NotRendered(f"{command[0]} took more than {_WITHIN_S} s") from None
     if done.returncode != 0:
         raise NotRendered(done.stderr.strip())
     return done.stdout
@@ -58,6 +61,8 @@ def render_copy(name: str, folder: Path = FOLDER) -> str:
     """
     The YAML of an overlay with secrets that are made for this and forgotten: nobody's own are read.
     """
+    if not (folder / "overlays" / name / "kustomization.yaml").is_file():
+        raise NotRendered(f"there is no overlay {name} in {folder / 'overlays'}")
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "k8s"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("secrets"))

@@ -117,6 +117,14 @@ class Workload:
         return (*first, *(Container(each, is_first=False) for each in self.pod["containers"]))
 
     @property
+    def main(self) -> Container:
+        """
+        What the others make ready for; an empty one where there is none.
+        """
+        found = (each for each in self.containers if not each.is_first)
+        return next(found, Container(Node(None), is_first=False))
+
+    @property
     def ports(self) -> Mapping[str, int]:
         """
         The ports of its pods by name.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from tools.k8s_check.amounts import number
 from tools.k8s_check.services import SERVICES
 from tools.k8s_check.shop import Finding, Shop
 from tools.k8s_check.workloads import VERSION, Workload
@@ -45,7 +46,7 @@ def _pinned(workload: Workload) -> Iterator[Finding]:
 
 
 def _job(job: Workload) -> Iterator[Finding]:
-    release = _tag(job.containers[-1].image)
+    release = _tag(job.main.image)
     name = job.manifest.name
     if not name.endswith(f"-{release}"):
         what = f"its name must end in -{release}, its image's tag: a Job cannot be changed (k8s/versions)"
@@ -60,7 +61,7 @@ def _job(job: Workload) -> Iterator[Finding]:
 
 
 def _same_image(shop: Shop, server: Workload) -> Iterator[Finding]:
-    image = server.containers[-1].image
+    image = server.main.image
     if server.labels.get(VERSION) != _tag(image):
         yield Finding(str(server), f"the label {VERSION} must be its image's tag (k8s/versions)")
     for workload in shop.workloads:
@@ -88,7 +89,7 @@ def _migration(shop: Shop, server: Workload) -> Iterator[Finding]:
 
 
 def _does(job: Workload, command: str) -> bool:
-    return _command(job.containers[-1].node["args"].value) == command
+    return _command(job.main.node["args"].value) == command
 
 
 def _command(arguments: object) -> str:
@@ -97,4 +98,7 @@ def _command(arguments: object) -> str:
 
 def _within_s(arguments: object) -> float:
     words = [str(each) for each in arguments] if isinstance(arguments, list) else []
-    return float(words[words.index("--within") + 1]) if "--within" in words[:-1] else 60.0
+    told = words[words.index("--within") + 1] if "--within" in words[:-1] else "60"
+    seconds = number(told)
+    # What is no number is refused by the command itself, and waits for nothing.
+    return 0.0 if seconds is None else seconds
