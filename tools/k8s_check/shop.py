@@ -2,7 +2,7 @@
 What every rule looks at: an overlay's objects, and what it expects to be there already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -66,11 +66,16 @@ class Shop:
         """
         The autoscaler that rules how many pods there are, if one does.
         """
+        return next(self.scalers_of(workload), None)
+
+    def scalers_of(self, workload: Workload) -> Iterator[Manifest]:
+        """
+        All that would.
+        """
         for each in self.manifests.of("HorizontalPodAutoscaler"):
             target = each.spec["scaleTargetRef"]
             if (target["kind"].text, target["name"].text) == (
                 workload.manifest.kind,
                 workload.manifest.name,
             ):
-                return each
-        return None
+                yield each

@@ -9,11 +9,15 @@ from tools.k8s_check.rules import (
     availability,
     ingress,
     network,
+    probes,
     references,
     releases,
+    resources,
     security,
     selection,
     settings,
+    times,
+    volumes,
 )
 from tools.k8s_check.shop import Finding, Shop
 
@@ -23,7 +27,11 @@ RULES: Final[tuple[Rule, ...]] = (
     references.check,
     selection.check,
     availability.check,
+    times.check,
+    probes.check,
+    resources.check,
     security.check,
+    volumes.check,
     releases.check,
     settings.check,
     network.check,

@@ -1,8 +1,8 @@
 """
-The restricted pod security standard and a little more: bounds, no token of the cluster's, secrets as files.
+The restricted pod security standard and a little more: no token of the cluster's, its own account, secrets as files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from tools.k8s_check.manifests import Manifest, Node
@@ -10,13 +10,8 @@ from tools.k8s_check.shop import Finding, Shop
 from tools.k8s_check.workloads import Container, Workload
 
 _HOST: Final = ("hostNetwork", "hostPID", "hostIPC")
-_BOUNDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "requests": ("cpu", "memory"),
-    "limits": ("cpu", "memory", "ephemeral-storage"),
-}
-_VOLUMES: Final = frozenset(
-    {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
-)
+_SHARED: Final = ("shareProcessNamespace", "hostAliases", "dnsConfig", "ephemeralContainers")
+_GROUPS: Final = ("runAsGroup", "fsGroup")
 
 
 def check(shop: Shop) -> Iterator[Finding]:
@@ -28,8 +23,6 @@ def check(shop: Shop) -> Iterator[Finding]:
             yield Finding(str(namespace), "must enforce the restricted pod security standard")
     for workload in shop.workloads:
         yield from _pod(workload)
-        for volume in workload.pod["volumes"]:
-            yield from _volume(workload, volume)
         for container in workload.containers:
             yield from _container(workload, container)
             yield from _environment(workload, container)
@@ -40,8 +33,7 @@ def check(shop: Shop) -> Iterator[Finding]:
 def _pod(workload: Workload) -> Iterator[Finding]:
     where, pod = str(workload), workload.pod
     context = pod["securityContext"]
-    if context["runAsNonRoot"].value is not True or context["runAsUser"].text in {"", "0"}:
-        yield Finding(where, "must run as a user of its own, and not as root")
+    yield from _user(where, context)
     if context.at("seccompProfile", "type").text != "RuntimeDefault":
         yield Finding(where, "must have the runtime's seccomp profile")
     if pod["automountServiceAccountToken"].value is not False:
@@ -49,26 +41,25 @@ def _pod(workload: Workload) -> Iterator[Finding]:
     if pod["enableServiceLinks"].value is not False:
         what = "enableServiceLinks must be false: variables that are named after Services are no settings"
         yield Finding(where, what)
-    for share in _HOST:
+    for share in (*_HOST, *_SHARED):
         if pod[share].value:
             yield Finding(where, f"must not have {share}")
+    account = pod["serviceAccountName"].text
+    if account != workload.service:
+        yield Finding(where, f"the ServiceAccount {account} is not its own")
 
 
-def _volume(workload: Workload, volume: Node) -> Iterator[Finding]:
-    name = volume["name"].text
-    for source in set(volume.keys()) - {"name"} - _VOLUMES:
-        yield Finding(str(workload), f"the volume {name} must not be a {source}")
-    if volume["emptyDir"] and not volume.at("emptyDir", "sizeLimit"):
-        yield Finding(str(workload), f"the volume {name} has no sizeLimit")
+def _user(where: str, context: Node) -> Iterator[Finding]:
+    if context["runAsNonRoot"].value is not True or context["runAsUser"].text in {"", "0"}:
+        yield Finding(where, "must run as a user of its own, and not as root")
+    groups = [context[each].text for each in _GROUPS]
+    if {"", "0"} & set(groups) or "0" in {each.text for each in context["supplementalGroups"]}:
+        yield Finding(where, "its groups must be its own, and not root's")
 
 
 def _container(workload: Workload, container: Container) -> Iterator[Finding]:
     where = f"{workload}, {container.name}"
     yield from _context(where, container.node["securityContext"])
-    for bound, names in _BOUNDS.items():
-        for name in names:
-            if not container.node.at("resources", bound, name):
-                yield Finding(where, f"has no {bound} of {name}")
     for port in container.node["ports"]:
         if port["hostPort"]:
             yield Finding(where, "must not take a port of its node")
@@ -82,8 +73,14 @@ def _context(where: str, context: Node) -> Iterator[Finding]:
     capabilities = context["capabilities"]
     if "ALL" not in {each.text for each in capabilities["drop"]} or any(capabilities["add"]):
         yield Finding(where, "must drop all capabilities")
-    if context["runAsUser"].text == "0" or context["runAsNonRoot"].value is False:
+    users = {context["runAsUser"].text, context["runAsGroup"].text}
+    if "0" in users or context["runAsNonRoot"].value is False:
         yield Finding(where, "must not run as root")
+    for profile in ("seccompProfile", "appArmorProfile"):
+        if context.at(profile, "type").text not in {"", "RuntimeDefault"}:
+            yield Finding(where, f"must not have a {profile} of its own")
+    if context["procMount"].text not in {"", "Default"}:
+        yield Finding(where, "must see /proc as every container does")
 
 
 def _environment(workload: Workload, container: Container) -> Iterator[Finding]:
