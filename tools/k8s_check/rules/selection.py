@@ -51,6 +51,8 @@ def _service(shop: Shop, service: Manifest) -> Iterator[Finding]:
         if workload.is_job:
             yield Finding(str(service), f"selects the pods of {workload}, which do not serve")
             continue
+        if workload.service != service.name:
+            yield Finding(str(service), f"selects the pods of {workload}, which are another's")
         for port in service.spec["ports"]:
             target = port["targetPort"].text or port["port"].text
             numbers = {str(number) for number in workload.ports.values()}

@@ -5,11 +5,11 @@ Every variable is a setting of the service that gets it, has a value that it acc
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from tools.k8s_check.amounts import is_wide
 from tools.k8s_check.environment import SECRETS_FOLDER, secret_files, variables
 from tools.k8s_check.services import SERVICES, Service
 from tools.k8s_check.shop import Finding, Shop
@@ -27,6 +27,8 @@ _SECRET: Final = "a-secret-that-nobody-has-read-here"  # noqa: S105  # as it say
 _IN_CLUSTER: Final = frozenset(
     {"identity_service_url", "inventory_service_url", "pricing_service_url"}
 )
+#: The private network 10.0.0.0/8 is the widest that pods have, and its like among longer addresses.
+_WIDEST_BELIEVED: Final = 8
 
 
 def check(shop: Shop) -> Iterator[Finding]:
@@ -46,10 +48,29 @@ def _container(
     where = f"{workload}, {container.name}"
     told = variables(shop, container)
     files = secret_files(shop, workload, container)
-    known = service.settings.model_fields
     command = next((each.text for each in container.node["args"]), "")
     if command not in service.commands:
         yield Finding(where, f"{workload.service} has no command {command or '(none is given)'}")
+    yield from _names(where, workload, service, told, files)
+    if container.node["command"]:
+        yield Finding(where, "must not have a command: the image has the right one")
+    if command == "serve":
+        yield from _replica(where, container, service)
+        yield from _needs(where, service, {name.lower() for name in told})
+        yield from _listens(where, workload, container, told)
+    yield from _values(where, service, told, files)
+    yield from _addresses(shop, where, told)
+    yield from _believed(where, told)
+
+
+def _names(
+    where: str,
+    workload: Workload,
+    service: Service,
+    told: Mapping[str, str],
+    files: frozenset[str],
+) -> Iterator[Finding]:
+    known = service.settings.model_fields
     for name in sorted({each.lower() for each in told} - {SECRETS_FOLDER.lower()}):
         if name not in known:
             yield Finding(where, f"{name.upper()} is no setting of {workload.service}")
@@ -59,11 +80,6 @@ def _container(
         yield Finding(where, f"the secret {name} is no setting of {workload.service}")
     for name in sorted(service.secrets - files):
         yield Finding(where, f"lacks the secret {name}")
-    if command == "serve":
-        yield from _needs(where, service, {name.lower() for name in told})
-        yield from _listens(where, workload, container, told)
-    yield from _values(where, service, told, files)
-    yield from _addresses(shop, where, told)
 
 
 def _is_secret(settings: type[BaseSettings], name: str) -> bool:
@@ -75,6 +91,13 @@ def _is_secret(settings: type[BaseSettings], name: str) -> bool:
 def _needs(where: str, service: Service, told: set[str]) -> Iterator[Finding]:
     for name in sorted(service.needed - told):
         yield Finding(where, f"{name.upper()} is not set")
+
+
+def _replica(where: str, container: Container, service: Service) -> Iterator[Finding]:
+    for variable in container.node["env"] if "replica_name" in service.needed else ():
+        source = variable.at("valueFrom", "fieldRef", "fieldPath").text
+        if variable["name"].text == "REPLICA_NAME" and source != "metadata.name":
+            yield Finding(where, "REPLICA_NAME must be the pod's metadata.name, which no other has")
 
 
 def _listens(
@@ -135,8 +158,16 @@ def _addresses(shop: Shop, where: str, told: Mapping[str, str]) -> Iterator[Find
     for name, address in told.items():
         if name.lower() not in _IN_CLUSTER:
             continue
-        parts = urlsplit(address)
-        service = shop.manifests.find("Service", parts.hostname or "")
-        ports = [each["port"].number for each in service.spec["ports"]] if service else []
-        if parts.port not in ports:
-            yield Finding(where, f"{name} leads to {address}, where no Service of ours listens")
+        wanted = name.lower().removesuffix("_url").replace("_", "-")
+        service = shop.manifests.find("Service", wanted)
+        ports = [each["port"].text for each in service.spec["ports"]] if service else []
+        if address.rstrip("/") not in {f"http://{wanted}:{port}" for port in ports}:
+            what = f"{name} leads to {address}, where no Service {wanted} listens for http"
+            yield Finding(where, what)
+
+
+def _believed(where: str, told: Mapping[str, str]) -> Iterator[Finding]:
+    for text in told.get("TRUSTED_PROXIES", "").split(","):
+        if is_wide(text.strip(), _WIDEST_BELIEVED):
+            what = f"TRUSTED_PROXIES {text.strip()} believes whoever claims an address"
+            yield Finding(where, what)
