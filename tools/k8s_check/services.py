@@ -100,8 +100,8 @@ STORES: Final = frozenset(
         Way("pricing-service", "redis", 6379),
     }
 )
-#: Where the cluster's names are looked up.
-NAMES_PORT: Final = 53
+#: Where the cluster's names are looked up: both are asked, the second for long answers.
+NAMES: Final = ("kube-dns of kube-system", ("53 by UDP", "53"))
 #: What an overlay may open besides, by what is at the other end, as the policies name it.
-COLLECTOR: Final = ("otel-collector", 4318)
-SCRAPER: Final = "prometheus"
+COLLECTOR: Final = ("otel-collector of observability", "4318")
+SCRAPER: Final = "prometheus of monitoring"

@@ -11,6 +11,12 @@ from tools.k8s_check.shop import Finding, Shop
 #: For operators and machines of the house; /docs because it describes them, too.
 _INSIDE: Final = ("/metrics", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json")
 
+#: The one that answers strangers, and what it answers them: the API, pictures, and where to find both.
+_DOOR: Final = "api-gateway"
+_PATHS: Final = frozenset({("/api", "Prefix"), ("/pictures", "Prefix"), ("/", "Exact")})
+#: What makes controllers ask for another path than came, or do as an annotation says.
+_REWRITES: Final = ("rewrite", "snippet", "app-root", "middlewares", "upstream-vhost")
+
 
 def check(shop: Shop) -> Iterator[Finding]:
     """
@@ -21,6 +27,21 @@ def check(shop: Shop) -> Iterator[Finding]:
         for rule in ingress.spec["rules"]:
             for path in rule.at("http", "paths"):
                 yield from _path(shop, ingress, path)
+        if ingress.spec["defaultBackend"]:
+            yield Finding(str(ingress), "must not have a defaultBackend: all else is nobody's")
+        for name in ingress.node.at("metadata", "annotations").keys():  # noqa: SIM118  # a Node
+            if any(word in name for word in _REWRITES):
+                yield Finding(str(ingress), f"{name} leads past the paths that stand here")
+    for service in shop.manifests.of("Service"):
+        yield from _service(service)
+
+
+def _service(service: Manifest) -> Iterator[Finding]:
+    spec = service.spec
+    if spec["type"].text not in {"", "ClusterIP"}:
+        yield Finding(str(service), f"must be a ClusterIP, and not a {spec['type'].text}")
+    if any(spec["externalIPs"]):
+        yield Finding(str(service), "must not have externalIPs")
 
 
 def _tls(shop: Shop, ingress: Manifest) -> Iterator[Finding]:
@@ -54,6 +75,11 @@ def _path(shop: Shop, ingress: Manifest, path: Node) -> Iterator[Finding]:
     port = backend.at("port", "name").text or backend.at("port", "number").text
     if port not in ports:
         yield Finding(str(ingress), f"{service} has no port {port}")
+    if service.name != _DOOR:
+        yield Finding(str(ingress), f"lets the world in to {service}")
+    shown = path["path"].text, path["pathType"].text
+    if shown not in _PATHS:
+        yield Finding(str(ingress), f"{shown[0]} ({shown[1]}) is no path that the world may ask")
     for hidden in _INSIDE:
         if _leads_to(path, hidden):
             yield Finding(str(ingress), f"{path['path'].text} lets the world in to {hidden}")

@@ -4,26 +4,36 @@ The network is open exactly where the communication table says: on both sides of
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from tools.k8s_check.amounts import is_wide
 from tools.k8s_check.labels import chooses
 from tools.k8s_check.manifests import Manifest, Node
-from tools.k8s_check.services import CALLS, COLLECTOR, NAMES_PORT, SCRAPER, STORES, Way
+from tools.k8s_check.services import CALLS, COLLECTOR, NAMES, SCRAPER, STORES, Way
 from tools.k8s_check.shop import Finding, Shop
 from tools.k8s_check.workloads import NAME, Workload
+
+_NAMESPACE: Final = "kubernetes.io/metadata.name"
+_EVERYWHERE: Final = "every namespace"
+_ADDRESSES: Final = "addresses "
+#: How many bits a network of stores or nodes has to fix, at least, and a single address.
+_NARROW: Final = 16
+_ONE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """
-    What one side lets through: ``peer`` is a workload, or what a policy says of one outside; port 0 is any.
+    What one side lets through: ``peer`` is a workload, or what a policy says of one outside. Ports are told as they
+    stand, so that nothing but the table's own is like it.
     """
 
     peer: str
-    port: int
+    port: str
     is_outside: bool = False
 
     def __str__(self) -> str:
-        return f"{self.peer} on {self.port or 'every port'}"
+        return f"{self.peer} on {self.port}"
 
 
 def check(shop: Shop) -> Iterator[Finding]:
@@ -53,7 +63,8 @@ def _policies(shop: Shop, workload: Workload) -> Iterator[Manifest]:
 
 
 def _sides(policy: Manifest) -> set[str]:
-    return {each.text for each in policy.spec["policyTypes"]}
+    told = {each.text for each in policy.spec["policyTypes"]}
+    return told or {"Ingress", *(["Egress"] if policy.spec["egress"] else [])}
 
 
 def _openings(shop: Shop, workload: Workload, side: str) -> frozenset[Opening]:
@@ -67,14 +78,16 @@ def _openings(shop: Shop, workload: Workload, side: str) -> frozenset[Opening]:
     return frozenset(found)
 
 
-def _ports(workload: Workload, rule: Node, side: str) -> Iterator[int]:
+def _ports(workload: Workload, rule: Node, side: str) -> Iterator[str]:
     if not any(rule["ports"]):
-        yield 0
+        yield "every port"
     for port in rule["ports"]:
-        number = port["port"].number
-        if number is None and side == "ingress":
-            number = workload.ports.get(port["port"].text)
-        yield 0 if number is None else number
+        named = workload.ports.get(port["port"].text) if side == "ingress" else None
+        told = str(named or port["port"].text or "every port")
+        if port["endPort"]:
+            told += f" to {port['endPort'].text}"
+        protocol = port["protocol"].text or "TCP"
+        yield told if protocol == "TCP" else f"{told} by {protocol}"
 
 
 def _peers(shop: Shop, peers: Node) -> Iterator[tuple[str, bool]]:
@@ -84,17 +97,28 @@ def _peers(shop: Shop, peers: Node) -> Iterator[tuple[str, bool]]:
     if not any(peers):
         yield "everybody", True
     for peer in peers:
-        namespace = peer.at("namespaceSelector", "matchLabels", "kubernetes.io/metadata.name").text
         if peer["ipBlock"]:
-            yield f"addresses {peer.at('ipBlock', 'cidr').text}", True
+            yield f"{_ADDRESSES}{peer.at('ipBlock', 'cidr').text}", True
         elif peer["namespaceSelector"]:
-            name = peer.at("podSelector", "matchLabels", NAME).text
-            yield f"{name or 'pods'} of {namespace or 'every namespace'}", True
+            pods = _named(peer["podSelector"], (NAME, "k8s-app"), "pods")
+            namespaces = _named(peer["namespaceSelector"], (_NAMESPACE,), _EVERYWHERE)
+            yield f"{pods} of {namespaces}", True
         else:
             chosen = [
                 str(one) for one in shop.workloads if chooses(peer["podSelector"], one.labels)
             ]
             yield from ((name, False) for name in chosen or [f"nobody: {peer.value}"])
+
+
+def _named(selector: Node, labels: tuple[str, ...], everyone: str) -> str:
+    """
+    The one name that it selects by; whatever selects otherwise is told whole.
+    """
+    if not any(selector[each].value for each in selector.keys()):  # noqa: SIM118  # a Node
+        return everyone
+    (label, name), *others = selector["matchLabels"].texts.items() or {"": ""}.items()
+    is_plain = label in labels and not others and selector.keys() == ("matchLabels",)
+    return name if is_plain else f"those with {selector.value}"
 
 
 def _leaves(shop: Shop, workload: Workload, stores: set[str]) -> set[Opening]:
@@ -104,7 +128,7 @@ def _leaves(shop: Shop, workload: Workload, stores: set[str]) -> set[Opening]:
     ways = {way for way in STORES if way.callee in stores}
     ways |= CALLS if workload.is_server else set()
     return {
-        Opening(str(other), way.port)
+        Opening(str(other), str(way.port))
         for way in ways
         if way.caller == workload.service
         for other in shop.workloads
@@ -117,7 +141,7 @@ def _comes(shop: Shop, workload: Workload) -> set[Opening]:
     Who of the others has to get to it.
     """
     return {
-        Opening(str(other), way.port)
+        Opening(str(other), str(way.port))
         for way in CALLS | STORES
         if _answers(workload, way)
         for other in shop.workloads
@@ -147,23 +171,24 @@ def _outside(
     What lies outside of the overlay: names, traces, stores that are elsewhere, the world, and who measures.
     """
     elsewhere = {
-        way.port for way in STORES if way.caller == workload.service and way.callee not in stores
+        str(way.port)
+        for way in STORES
+        if way.caller == workload.service and way.callee not in stores
     }
-    doors = {way.port for way in CALLS if way.caller == "*" and _answers(workload, way)}
-    to_stores = {each for each in leaving if _is_address(each) and each.port in elsewhere}
+    doors = {str(way.port) for way in CALLS if way.caller == "*" and _answers(workload, way)}
+    to_stores = {each for each in leaving if each.port in elsewhere and _is_narrow(each)}
+    # A shop with stores of its own is for trying: there the controller may be anywhere.
     from_world = {
-        each for each in coming if each.is_outside and each.port in doors and not _is_scraper(each)
+        each for each in coming if each.port in doors and (stores or _is_one_namespace(each))
     }
+    measured = {each for each in coming if workload.is_server and _is_scraper(workload, each)}
     known_leaving = {*to_stores, *(each for each in leaving if _is_beside(workload, each))}
-    known_coming = {
-        *from_world,
-        *(each for each in coming if workload.is_server and _is_scraper(each)),
-    }
     yield from _strangers(workload, "egress", leaving - known_leaving)
-    yield from _strangers(workload, "ingress", coming - known_coming)
+    yield from _strangers(workload, "ingress", coming - from_world - measured)
     yield from _missing(workload, "egress", elsewhere - {each.port for each in to_stores})
-    yield from _missing(workload, "ingress", doors - {each.port for each in from_world})
-    if not any(_is_names(each) for each in leaving):
+    yield from _missing(workload, "ingress", doors - {each.port for each in from_world - measured})
+    peer, ports = NAMES
+    if not {Opening(peer, port, is_outside=True) for port in ports} <= leaving:
         yield Finding(str(workload), "cannot look up names")
 
 
@@ -173,25 +198,33 @@ def _strangers(workload: Workload, side: str, opened: frozenset[Opening]) -> Ite
             yield Finding(str(workload), f"its {side} is open for {each}, which no table says")
 
 
-def _missing(workload: Workload, side: str, ports: set[int]) -> Iterator[Finding]:
+def _missing(workload: Workload, side: str, ports: set[str]) -> Iterator[Finding]:
     for port in sorted(ports):
         what = f"its {side} is closed for everybody outside on {port}, which the table opens"
         yield Finding(str(workload), what)
 
 
-def _is_address(opening: Opening) -> bool:
-    return opening.peer.startswith("addresses ")
+def _is_narrow(opening: Opening, bits: int = _NARROW) -> bool:
+    is_address = opening.is_outside and opening.peer.startswith(_ADDRESSES)
+    return is_address and not is_wide(opening.peer.removeprefix(_ADDRESSES), bits)
 
 
-def _is_names(opening: Opening) -> bool:
-    return opening.peer == "pods of kube-system" and opening.port == NAMES_PORT
+def _is_one_namespace(opening: Opening) -> bool:
+    """
+    The ingress controller's, or the nodes that it runs on.
+    """
+    _, of, namespace = opening.peer.rpartition(" of ")
+    is_named = opening.is_outside and bool(of) and "{" not in namespace
+    return _is_narrow(opening) or (is_named and namespace != _EVERYWHERE)
 
 
 def _is_beside(workload: Workload, opening: Opening) -> bool:
-    name, port = COLLECTOR
-    is_collector = opening.peer.startswith(f"{name} of ") and opening.port == port
-    return _is_names(opening) or (workload.is_server and is_collector)
+    peer, ports = NAMES
+    # A cache of names on the node has an address.
+    is_names = opening.port in ports and (opening.peer == peer or _is_narrow(opening, _ONE))
+    return is_names or (workload.is_server and (opening.peer, opening.port) == COLLECTOR)
 
 
-def _is_scraper(opening: Opening) -> bool:
-    return opening.peer.startswith(f"{SCRAPER} of ") and opening.port != 0
+def _is_scraper(workload: Workload, opening: Opening) -> bool:
+    ports = {str(each) for each in workload.ports.values()}
+    return opening.peer == SCRAPER and opening.port in ports
