@@ -3,8 +3,9 @@ What becomes of spans while their collector is well, away, slow or says no, over
 """
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import pytest
@@ -13,9 +14,11 @@ from otlp_collector import Collector, collecting
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.typing import EventDict
 
+from servicekit.durable.engine import _DRAIN_S
+from servicekit.server import LAST_S
 from servicekit.testing import eventually
 from servicekit.tracing.otlp import Otlp
-from servicekit.tracing.outbox import Pace
+from servicekit.tracing.outbox import Outbox, Pace
 from servicekit.tracing.recording import Tracing
 
 #: A day in the life of a collector, in a moment.
@@ -127,7 +130,7 @@ async def test_a_collector_that_is_ill_is_told_of_once(
     collector: Collector, sender: Sender, events: list[EventDict]
 ) -> None:
     """
-    One line when it begins, however long it lasts, and one when it is over; spans meanwhile are counted.
+    One line when it begins, however long it lasts, and one when it is over, for good; spans meanwhile are counted.
     """
     collector.status = 503
     for failures in range(1, 4):
@@ -137,8 +140,10 @@ async def test_a_collector_that_is_ill_is_told_of_once(
     sender.end_spans(1)
 
     await eventually(lambda: "traces.sent_again" in [one["event"] for one in events])
+    sender.end_spans(1)
+    await eventually(lambda: sender.counts["sent"] == 2)
     assert [one["event"] for one in events] == ["traces.not_sent", "traces.sent_again"]
-    assert sender.counts == {"sent": 1, "refused": 3, "left_out": 0}
+    assert sender.counts == {"sent": 2, "refused": 3, "left_out": 0}
 
 
 async def test_a_collector_that_is_away_is_told_of_once(events: list[EventDict]) -> None:
@@ -170,6 +175,74 @@ async def test_a_collector_that_never_answers_holds_nobody_up(collector: Collect
     assert sender.close() < _LONG_S
     collector.may_answer.set()
     await eventually(lambda: not sender.outbox._thread.is_alive())
+
+
+async def test_a_collector_that_has_failed_is_not_waited_for_at_the_end(
+    collector: Collector,
+) -> None:
+    """
+    Whatever the farewell may take, and however long the next batch takes: it would fail as the last one has.
+    """
+    collector.status = 400
+    sender = Sender(collector.url, Pace(1000, 1, 0.01, 0.01, farewell_s=30), timeout_s=3600)
+    sender.end_spans(1)
+    await eventually(partial(sender.has_refused, 1))
+    collector.may_answer.clear()
+    sender.end_spans(1)
+    await eventually(lambda: collector.requests == 2)
+
+    took_s = await asyncio.to_thread(sender.close)
+
+    assert took_s < _LONG_S
+    collector.may_answer.set()
+    await eventually(lambda: not sender.outbox._thread.is_alive())
+
+
+class Unlucky(threading.Event):
+    """
+    Just before it is cleared, somebody else says what ``happens``, and sets it.
+    """
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__()
+        self._happens = happens
+
+    def clear(self) -> None:
+        """
+        Forget what was set, too.
+        """
+        self._happens()
+        self.set()
+        super().clear()
+
+
+async def test_an_end_at_the_worst_moment_is_not_forgotten() -> None:
+    """
+    Whenever it comes, what waits is sent at once and not after the time for gathering.
+    """
+    sent: list[str] = []
+
+    def deliver(batch: Sequence[str]) -> bool:
+        sent.extend(batch)
+        return True
+
+    outbox = Outbox(deliver, lambda: None, pace=Pace(gathering_s=3600))
+    waiting = outbox._change
+    outbox._change = Unlucky(lambda: setattr(outbox, "_is_ending", True))
+    outbox._line.append("x")
+
+    waiting.set()
+
+    await eventually(lambda: not outbox._thread.is_alive())
+    assert sent == ["x"]
+
+
+def test_an_ends_parts_are_shorter_than_the_whole() -> None:
+    """
+    A collector that is ill does not cut an end short: works are handed over first, then spans are sent, and
+    two seconds are left for what else there is.
+    """
+    assert _DRAIN_S + Pace().farewell_s + 2 <= LAST_S
 
 
 def test_the_counts_stand_among_the_metrics(sender: Sender) -> None:

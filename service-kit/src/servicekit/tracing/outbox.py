@@ -27,7 +27,7 @@ class Pace:
     How many spans may wait (2048 are about 4 MB) and go out at once, and how long; in seconds.
 
     The first of a batch waits ``gathering_s`` for others. After a failure there is a pause, twice as long
-    after each that follows. ``farewell_s`` is what the end may take.
+    after each that follows. ``farewell_s`` is what the end may take; none where the last batch was not taken.
     """
 
     room: int = 2048
@@ -35,7 +35,7 @@ class Pace:
     gathering_s: float = 1.0
     first_pause_s: float = 2.0
     last_pause_s: float = 30.0
-    farewell_s: float = 2.0
+    farewell_s: float = 1.0
 
 
 DEFAULT_PACE: Final = Pace()
@@ -77,11 +77,11 @@ class Outbox(Collector, Generic[T]):
 
     def close(self) -> None:
         """
-        Send what waits, for a moment at most.
+        Send what waits, for a moment at most; a collector that has just failed is not waited for.
         """
         self._is_ending = True
         self._change.set()
-        self._thread.join(self._pace.farewell_s)
+        self._thread.join(0 if self._failures else self._pace.farewell_s)
         self._close()
 
     def collect(self) -> Iterator[Metric]:
@@ -111,9 +111,10 @@ class Outbox(Collector, Generic[T]):
         if not self._line:
             self._change.wait()
         until = time.monotonic() + self._pause_s()
-        while not self._is_ending and (left_s := until - time.monotonic()) > 0:
+        while (left_s := until - time.monotonic()) > 0:
+            # Before the look: a change that comes between both must not be forgotten.
             self._change.clear()
-            if len(self._line) >= self._pace.at_once and not self._failures:
+            if self._is_ending or (len(self._line) >= self._pace.at_once and not self._failures):
                 return
             self._change.wait(left_s)
 
