@@ -101,14 +101,15 @@ async def test_a_span_tells_how_the_request_went(calling: Calling, collector: Co
 
 async def test_a_failed_call_marks_its_span(calling: Calling, collector: Collector) -> None:
     """
-    A call that fails is marked with what kind of failure it was.
+    A call that fails is marked with what kind of failure it was, and with how often it was sent again.
     """
     async with calling(caller_app(collector.url, "http://127.0.0.1:9")) as client:
         answer = await client.get("/ask/7")
 
     assert answer.status_code == 502
-    status = collector.named("GET sample").span.status
-    assert (status.code, status.message) == (2, "UpstreamFailed")
+    call = collector.named("GET sample")
+    assert (call.span.status.code, call.span.status.message) == (2, "UpstreamFailed")
+    assert call.facts["http.request.resend_count"] == 1
 
 
 async def test_a_collector_that_is_away_harms_nobody(calling: Calling) -> None:
