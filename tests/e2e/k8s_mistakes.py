@@ -1,11 +1,13 @@
 """
 One mistake in the manifests each, and what `make k8s-check` must say of it.
 
-The file is long so that all of them stand on one page: what is not here is not known to be noticed.
+Those of the network and of pods stand in files of their own. The file is long so that the others stand on one page: what
+is not here is not known to be noticed.
 """
 
 from typing import Final
 
+from tests.e2e import k8s_mistakes_network, k8s_mistakes_pods
 from tests.e2e.k8s_manifests import GONE, Change
 
 POD: Final = "spec/template/spec"
@@ -13,6 +15,8 @@ SERVER: Final = f"{POD}/containers/0"
 
 #: In the overlay local.
 MISTAKES: Final = {
+    **k8s_mistakes_network.MISTAKES,
+    **k8s_mistakes_pods.MISTAKES,
     "a field that Kubernetes does not know": (
         Change("Deployment api-gateway", f"{SERVER}/livenessprobe", {}),
         "'livenessprobe' was unexpected",
@@ -390,6 +394,8 @@ MISTAKES: Final = {
 
 #: In what only the overlay production has.
 IN_PRODUCTION: Final = {
+    **k8s_mistakes_network.IN_PRODUCTION,
+    **k8s_mistakes_pods.IN_PRODUCTION,
     "a store that nobody may reach": (
         Change("NetworkPolicy to-redis", "spec/egress", []),
         "its egress is closed for everybody outside on 6379",

@@ -38,6 +38,8 @@ def _tag(image: str) -> str:
 
 
 def _pinned(workload: Workload) -> Iterator[Finding]:
+    if not workload.main.name:
+        yield Finding(str(workload), "has no container")
     for container in workload.containers:
         tag = _tag(container.image)
         if not tag or tag == "latest":
@@ -83,7 +85,11 @@ def _migration(shop: Shop, server: Workload) -> Iterator[Finding]:
     ]
     if not waits:
         yield Finding(str(server), "its pods do not wait for the migration")
-    waited_s = max((_within_s(each.node["args"].value) for each in waits), default=0.0)
+    for each in waits:
+        if _within_s(each.node["args"].value) is None:
+            what = f"waits for its migration as long as {_within(each.node['args'].value)}, which is no number"
+            yield Finding(str(server), what)
+    waited_s = max((_within_s(each.node["args"].value) or 0.0 for each in waits), default=0.0)
     if waited_s >= (server.manifest.spec["progressDeadlineSeconds"].number or 600):
         yield Finding(str(server), "gives its update up before its pods give up waiting")
 
@@ -96,9 +102,10 @@ def _command(arguments: object) -> str:
     return str(arguments[0]) if isinstance(arguments, list) and arguments else ""
 
 
-def _within_s(arguments: object) -> float:
+def _within_s(arguments: object) -> float | None:
+    return number(_within(arguments))
+
+
+def _within(arguments: object) -> str:
     words = [str(each) for each in arguments] if isinstance(arguments, list) else []
-    told = words[words.index("--within") + 1] if "--within" in words[:-1] else "60"
-    seconds = number(told)
-    # What is no number is refused by the command itself, and waits for nothing.
-    return 0.0 if seconds is None else seconds
+    return words[words.index("--within") + 1] if "--within" in words[:-1] else "60"
