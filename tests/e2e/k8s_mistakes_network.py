@@ -4,7 +4,7 @@ Mistakes in what is reached, by whom and under which name; a part of the table i
 
 from typing import Final
 
-from tests.e2e.k8s_manifests import Change
+from tests.e2e.k8s_manifests import GONE, Change
 
 _POD: Final = "spec/template/spec"
 _SERVER: Final = f"{_POD}/containers/0"
@@ -125,6 +125,10 @@ MISTAKES: Final = {
         ),
         "/* (ImplementationSpecific) is no path that the world may ask",
     ),
+    "a path that is closed": (
+        Change("Ingress api-gateway", "spec/rules/0/http/paths/1", GONE),
+        "/pictures (Prefix) is closed for the world",
+    ),
     "a path that becomes another": (
         Change(
             "Ingress api-gateway",
@@ -176,6 +180,14 @@ IN_PRODUCTION: Final = {
     "anybody's Prometheus": (
         Change("NetworkPolicy from-prometheus", "spec/ingress/0/from/0/namespaceSelector", {}),
         "its ingress is open for prometheus of every namespace on 8003, which no table says",
+    ),
+    "a Prometheus that is not let in": (
+        Change("NetworkPolicy from-prometheus", "spec/ingress", []),
+        "its ingress is closed for prometheus of monitoring, which a monitor needs",
+    ),
+    "traces that are not let out": (
+        Change("NetworkPolicy to-collector", "spec/egress", []),
+        "its egress is closed for http://otel-collector.observability:4318, where its traces go",
     ),
     "a collector of another namespace": (
         Change(

@@ -4,7 +4,7 @@ Mistakes in what a pod may do, is given and is asked; a part of the table in `k8
 
 from typing import Final
 
-from tests.e2e.k8s_manifests import Change
+from tests.e2e.k8s_manifests import GONE, Change
 
 _POD: Final = "spec/template/spec"
 _SERVER: Final = f"{_POD}/containers/0"
@@ -34,6 +34,14 @@ MISTAKES: Final = {
     "another's ServiceAccount": (
         Change(_GATEWAY, f"{_POD}/serviceAccountName", "identity-service"),
         "the ServiceAccount identity-service is not its own",
+    ),
+    "a volume of nothing": (
+        Change(_GATEWAY, f"{_POD}/volumes/0/emptyDir", GONE),
+        "the volume tmp is of nothing",
+    ),
+    "pods that are spread by no labels": (
+        Change(_GATEWAY, f"{_POD}/topologySpreadConstraints/0/labelSelector", GONE),
+        "a topologySpreadConstraint does not select its pods",
     ),
     "a container that may call the kernel as it likes": (
         Change(_GATEWAY, f"{_SERVER}/securityContext/seccompProfile", {"type": "Unconfined"}),
@@ -122,6 +130,18 @@ MISTAKES: Final = {
     "a budget of more than there are": (
         Change("PodDisruptionBudget api-gateway", "spec/maxUnavailable", 99),
         "maxUnavailable 99 may let all of 1 pods go",
+    ),
+    "a budget that says nothing": (
+        Change("PodDisruptionBudget api-gateway", "spec/maxUnavailable", GONE),
+        "says neither how many stay nor how many may go",
+    ),
+    "an autoscaler without an aim": (
+        Change(
+            "HorizontalPodAutoscaler api-gateway",
+            "spec/metrics/0/resource/target/averageUtilization",
+            GONE,
+        ),
+        "does not say how much cpu is right",
     ),
     "two budgets": (
         Change(

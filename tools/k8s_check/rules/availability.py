@@ -58,6 +58,8 @@ def _budget(shop: Shop, server: Workload) -> Iterator[Finding]:
 
 def _room(budget: Manifest, least: int) -> Iterator[Finding]:
     kept, gone = budget.spec["minAvailable"], budget.spec["maxUnavailable"]
+    if not kept and not gone:
+        yield Finding(str(budget), "says neither how many stay nor how many may go")
     if gone and gone.text in {"0", "0%"}:
         yield Finding(str(budget), "lets no pod go: no node could be emptied")
     elif gone and (gone.number is None or gone.number >= max(least, 2)):
@@ -80,10 +82,10 @@ def _replacement(server: Workload) -> Iterator[Finding]:
 
 
 def _scaler(shop: Shop, scaler: Manifest) -> Iterator[Finding]:
-    target = scaler.spec["scaleTargetRef"]
+    scaled = scaler.spec["scaleTargetRef"]
     workload = next((one for one in shop.workloads if scaler in shop.scalers_of(one)), None)
     if workload is None:
-        what = f"there is no {target['kind'].text} {target['name'].text} to scale"
+        what = f"there is no {scaled['kind'].text} {scaled['name'].text} to scale"
         yield Finding(str(scaler), what)
         return
     least, most = scaler.spec["minReplicas"].number or 1, scaler.spec["maxReplicas"].number or 0
@@ -91,6 +93,9 @@ def _scaler(shop: Shop, scaler: Manifest) -> Iterator[Finding]:
         yield Finding(str(scaler), f"minReplicas {least} is more than maxReplicas {most}")
     for metric in scaler.spec["metrics"]:
         resource = metric.at("resource", "name").text
+        target = metric.at("resource", "target")
+        if not (target["averageUtilization"].number or target["averageValue"]):
+            yield Finding(str(scaler), f"does not say how much {resource or 'of what'} is right")
         for container in workload.containers:
             if not container.is_first and not container.node.at("resources", "requests", resource):
                 what = f"{container.name} of {workload} requests no {resource} to be measured by"

@@ -24,16 +24,22 @@ def check(shop: Shop) -> Iterator[Finding]:
     """
     for ingress in shop.manifests.of("Ingress"):
         yield from _tls(shop, ingress)
-        for rule in ingress.spec["rules"]:
-            for path in rule.at("http", "paths"):
-                yield from _path(shop, ingress, path)
-        if ingress.spec["defaultBackend"]:
-            yield Finding(str(ingress), "must not have a defaultBackend: all else is nobody's")
-        for name in ingress.node.at("metadata", "annotations").keys():  # noqa: SIM118  # a Node
-            if any(word in name for word in _REWRITES):
-                yield Finding(str(ingress), f"{name} leads past the paths that stand here")
+        yield from _doors(shop, ingress)
     for service in shop.manifests.of("Service"):
         yield from _service(service)
+
+
+def _doors(shop: Shop, ingress: Manifest) -> Iterator[Finding]:
+    paths = [path for rule in ingress.spec["rules"] for path in rule.at("http", "paths")]
+    for path in paths:
+        yield from _path(shop, ingress, path)
+    for prefix, how in sorted(_PATHS - {_shown(path) for path in paths}):
+        yield Finding(str(ingress), f"{prefix} ({how}) is closed for the world")
+    if ingress.spec["defaultBackend"]:
+        yield Finding(str(ingress), "must not have a defaultBackend: all else is nobody's")
+    for name in ingress.node.at("metadata", "annotations").keys():  # noqa: SIM118  # a Node
+        if any(word in name for word in _REWRITES):
+            yield Finding(str(ingress), f"{name} leads past the paths that stand here")
 
 
 def _service(service: Manifest) -> Iterator[Finding]:
@@ -77,12 +83,16 @@ def _path(shop: Shop, ingress: Manifest, path: Node) -> Iterator[Finding]:
         yield Finding(str(ingress), f"{service} has no port {port}")
     if service.name != _DOOR:
         yield Finding(str(ingress), f"lets the world in to {service}")
-    shown = path["path"].text, path["pathType"].text
-    if shown not in _PATHS:
-        yield Finding(str(ingress), f"{shown[0]} ({shown[1]}) is no path that the world may ask")
+    prefix, how = _shown(path)
+    if (prefix, how) not in _PATHS:
+        yield Finding(str(ingress), f"{prefix} ({how}) is no path that the world may ask")
     for hidden in _INSIDE:
         if _leads_to(path, hidden):
             yield Finding(str(ingress), f"{path['path'].text} lets the world in to {hidden}")
+
+
+def _shown(path: Node) -> tuple[str, str]:
+    return path["path"].text, path["pathType"].text
 
 
 def _leads_to(path: Node, wanted: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tools.k8s_check.amounts import is_wide
+from tools.k8s_check.environment import variables
 from tools.k8s_check.labels import chooses
 from tools.k8s_check.manifests import Manifest, Node
 from tools.k8s_check.services import CALLS, COLLECTOR, NAMES, SCRAPER, STORES, Way
@@ -47,6 +48,8 @@ def check(shop: Shop) -> Iterator[Finding]:
         yield from _compare(workload, "egress", leaving, _leaves(shop, workload, stores))
         yield from _compare(workload, "ingress", coming, _comes(shop, workload))
         yield from _outside(workload, leaving, coming, stores)
+        if workload.is_server:
+            yield from _watched(shop, workload, leaving, coming)
 
 
 def _closed_by_default(shop: Shop) -> Iterator[Finding]:
@@ -190,6 +193,20 @@ def _outside(
     peer, ports = NAMES
     if not {Opening(peer, port, is_outside=True) for port in ports} <= leaving:
         yield Finding(str(workload), "cannot look up names")
+
+
+def _watched(
+    shop: Shop, server: Workload, leaving: frozenset[Opening], coming: frozenset[Opening]
+) -> Iterator[Finding]:
+    """
+    Who is to measure gets in, and traces that are to be sent get out.
+    """
+    is_measured = any(shop.manifests.of("ServiceMonitor"))
+    if is_measured and not any(_is_scraper(server, each) for each in coming):
+        yield Finding(str(server), f"its ingress is closed for {SCRAPER}, which a monitor needs")
+    address = variables(shop, server.main).get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    if address and Opening(*COLLECTOR, is_outside=True) not in leaving:
+        yield Finding(str(server), f"its egress is closed for {address}, where its traces go")
 
 
 def _strangers(workload: Workload, side: str, opened: frozenset[Opening]) -> Iterator[Finding]:

@@ -29,7 +29,9 @@ def check(shop: Shop) -> Iterator[Finding]:
 
 def _own_pods(shop: Shop, workload: Workload) -> Iterator[Finding]:
     for constraint in workload.pod["topologySpreadConstraints"]:
-        if not chooses(constraint["labelSelector"], workload.labels):
+        selector = constraint["labelSelector"]
+        # Without a selector a constraint counts no pods, where policies would mean all.
+        if not selector.keys() or not chooses(selector, workload.labels):
             yield Finding(str(workload), "a topologySpreadConstraint does not select its pods")
     if workload.is_job:
         return

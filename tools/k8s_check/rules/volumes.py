@@ -37,6 +37,8 @@ def _volume(workload: Workload, volume: Node) -> Iterator[Finding]:
     name = volume["name"].text
     for kind in sorted(set(volume.keys()) - {"name"} - _VOLUMES):
         yield Finding(str(workload), f"the volume {name} must not be a {kind}")
+    if not set(volume.keys()) - {"name"}:
+        yield Finding(str(workload), f"the volume {name} is of nothing")
     if volume["emptyDir"] and not volume.at("emptyDir", "sizeLimit"):
         yield Finding(str(workload), f"the volume {name} has no sizeLimit")
     yield from _secret(workload, name, volume["secret"], volume["secret"])
