@@ -49,11 +49,17 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, *, lifecycle: Lifecycle, drain_delay_s: float
+        self,
+        config: uvicorn.Config,
+        *,
+        lifecycle: Lifecycle,
+        drain_delay_s: float,
+        last_s: float = LAST_S,
     ) -> None:
         super().__init__(config)
         self._lifecycle = lifecycle
         self._drain_delay_s = drain_delay_s
+        self._last_s = last_s
         self._stop_at: float | None = None
         self._is_told = False
         self._acceptors: list[Acceptor] = []
@@ -71,7 +77,7 @@ class DrainingServer(uvicorn.Server):
             if not self.should_exit:
                 raise
             log.info("service.start_given_up")
-            end_within(LAST_S)
+            end_within(self._last_s)
             # What has started of the application is stopped with the loop.
             self._lifecycle.refuse()
             return
@@ -91,7 +97,7 @@ class DrainingServer(uvicorn.Server):
         """
         Stop accepting, and wait for whoever is being served.
         """
-        end_within((self.config.timeout_graceful_shutdown or 0) + LAST_S)
+        end_within((self.config.timeout_graceful_shutdown or 0) + self._last_s)
         for acceptor in self._acceptors:
             acceptor.close()
             # Who is accepted is known to uvicorn before it tells all that it stops.

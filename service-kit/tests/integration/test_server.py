@@ -125,6 +125,40 @@ async def test_a_second_signal_ends_the_delay() -> None:
     assert code == 0
 
 
+HANGING = """
+import asyncio, os, signal, threading
+import uvicorn
+from servicekit.lifecycle import Lifecycle
+from servicekit.server import DrainingServer
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    while not server.started:
+        await asyncio.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await receive()
+    threading.Event().wait()
+
+config = uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=0)
+server = DrainingServer(config, lifecycle=Lifecycle(), drain_delay_s=0, last_s=0.2)
+server.run(sockets=[])
+"""
+
+
+def test_an_end_that_hangs_is_cut_short(tmp_path: Path) -> None:
+    """
+    Whatever an application's end waits for, even with the loop stopped, the process ends and tells why.
+    """
+    program = tmp_path / "hanging.py"
+    program.write_text(HANGING)
+
+    ended = run_program([sys.executable, str(program)], {}, tmp_path)
+
+    assert ended.returncode == 1
+    assert "service.stop_cut_short" in ended.stdout
+
+
 async def test_a_start_that_waits_is_given_up_at_a_signal(tmp_path: Path, free_port: int) -> None:
     """
     SIGTERM before the service is ready ends it in order, whatever its start waits for.
