@@ -166,6 +166,27 @@ async def test_an_order_that_another_process_goes_on_with_joins_its_trace(
     assert not [path for path in paths if path.startswith("?")]
 
 
+async def test_a_cancellation_that_was_lost_joins_the_trace_of_its_own_request(
+    shop: RunningCheckout, collector: Collector, clock: FakeClock
+) -> None:
+    """
+    What the sweep finds and starts stands below the request that cancels, and not below the one that ordered.
+    """
+    placed = await shop.order({"A-1": 1})
+    order_id = placed.json()["orderId"]
+    cancelled = await shop.cancel(order_id)
+    async with shop.database.write() as connection:
+        await connection.execute(update(orders).values(status="CANCELLING"))
+    clock.advance(3)
+
+    await shop.parts.upkeep.start_lost()
+    await shop.becomes(order_id, "CANCELLED")
+
+    paths = (await _sent(shop, collector)).paths(cancelled.headers["X-Trace-ID"])
+    again = [path for path in paths[len(CANCELLED) :] if "write" not in path]
+    assert again == [path for path in CANCELLED if "cancel-order" in path]
+
+
 async def test_orders_are_traced_as_much_as_their_requests_are(
     shop: RunningCheckout, collector: Collector
 ) -> None:
