@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from servicekit.database import Limits
 from servicekit.database.sqlite import reading_engine
 from servicekit.database.wal import go_over_to_wal
+from servicekit.testing import eventually
 
 
 @pytest.fixture
@@ -109,3 +111,20 @@ async def test_engines_wait_as_well(file: Path, maker: sqlite3.Connection) -> No
 async def _mode_by(engine: AsyncEngine) -> str:
     async with engine.connect() as connection:
         return str((await connection.execute(text("PRAGMA journal_mode"))).scalar())
+
+
+async def test_who_gives_up_opening_leaves_nobody(file: Path, maker: sqlite3.Connection) -> None:
+    """
+    A connection that could not be prepared is closed, and its thread ends.
+    """
+    address = make_url(f"sqlite+aiosqlite:///{file}")
+    engine = reading_engine(address, Limits(lock_s=0.0), pool_size=1, max_overflow=0)
+    before = threading.active_count()
+
+    with pytest.raises(OperationalError, match="locked"):
+        await _mode_by(engine)
+
+    await eventually(lambda: threading.active_count() == before)
+    maker.execute("COMMIT")
+    assert await _mode_by(engine) == "wal"
+    await engine.dispose()

@@ -13,8 +13,9 @@ would survive only the death of the process; the difference measured 0.4 ms a co
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,8 @@ def writing_engine(url: URL, limits: Limits, *, foreign_keys: bool = True) -> As
     """
     An engine with one connection, whose transactions hold the write lock from their beginning.
     """
-    engine = _engine(url, limits, pool_size=1, max_overflow=0)
-    event.listen(
-        engine.sync_engine,
-        "connect",
-        _pragmas("synchronous=FULL", f"foreign_keys={'ON' if foreign_keys else 'OFF'}"),
-    )
+    pragmas = ("synchronous=FULL", f"foreign_keys={'ON' if foreign_keys else 'OFF'}")
+    engine = _engine(url, limits, pragmas, pool_size=1, max_overflow=0)
     event.listen(engine.sync_engine, "begin", _statement("BEGIN IMMEDIATE"))
     return engine
 
@@ -48,8 +45,8 @@ def reading_engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: in
     """
     An engine whose transactions see one state of the database and cannot change it.
     """
-    engine = _engine(url, limits, pool_size=pool_size, max_overflow=max_overflow)
-    event.listen(engine.sync_engine, "connect", _pragmas("query_only=ON"))
+    pragmas = ("query_only=ON",)
+    engine = _engine(url, limits, pragmas, pool_size=pool_size, max_overflow=max_overflow)
     event.listen(engine.sync_engine, "begin", _statement("BEGIN"))
     return engine
 
@@ -61,7 +58,9 @@ def glancing_engine(reading: AsyncEngine) -> AsyncEngine:
     return reading.execution_options(**{_IS_SINGLE: True})
 
 
-def _engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: int) -> AsyncEngine:
+def _engine(
+    url: URL, limits: Limits, pragmas: Sequence[str], *, pool_size: int, max_overflow: int
+) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -76,8 +75,7 @@ def _engine(url: URL, limits: Limits, *, pool_size: int, max_overflow: int) -> A
         },
     )
     event.listen(engine.sync_engine, "do_connect", _with_parent_folder)
-    # For readers as well: whoever opens a new file first, they must not block writers.
-    event.listen(engine.sync_engine, "connect", _in_wal_mode(limits.lock_s))
+    event.listen(engine.sync_engine, "connect", _prepared(pragmas, within_s=limits.lock_s))
     return engine
 
 
@@ -105,29 +103,36 @@ def _with_parent_folder(
     Path(arguments[0]).parent.mkdir(parents=True, exist_ok=True)
 
 
-def _in_wal_mode(within_s: float) -> Callable[[DBAPIConnection, object], None]:
-    async def go_over(connection: sqlite_thread.Connection) -> None:
-        give_up_at = time.monotonic() + within_s
-        # Asked for visit by visit: whoever is cancelled meanwhile leaves nobody in the thread.
-        while (error := await connection.visit(wal.refused)) is not None:
-            if time.monotonic() >= give_up_at:
-                raise error
-            await asyncio.sleep(wal.PAUSE_S)
+def _prepared(
+    pragmas: Sequence[str], *, within_s: float
+) -> Callable[[DBAPIConnection, object], None]:
+    async def prepare(connection: sqlite_thread.Connection) -> None:
+        try:
+            # For readers as well: whoever opens a new file first, they must not block writers.
+            await _go_over_to_wal(connection, within_s)
+            await connection.visit(partial(_set, pragmas))
+        except BaseException:  # the pool forgets a connection that could not be prepared
+            connection.stop()
+            raise
 
     def configure(connection: DBAPIConnection, _record: object) -> None:
-        await_(go_over(connection.driver_connection))
+        await_(prepare(connection.driver_connection))
 
     return configure
 
 
-def _pragmas(*settings: str) -> Callable[[DBAPIConnection, object], None]:
-    def configure(connection: DBAPIConnection, _record: object) -> None:
-        cursor = connection.cursor()
-        for setting in settings:
-            cursor.execute(f"PRAGMA {setting}")
-        cursor.close()
+async def _go_over_to_wal(connection: sqlite_thread.Connection, within_s: float) -> None:
+    give_up_at = time.monotonic() + within_s
+    # Visit by visit: whoever is cancelled meanwhile leaves nobody who waits in the thread.
+    while (error := await connection.visit(wal.refused)) is not None:
+        if time.monotonic() >= give_up_at:
+            raise error
+        await asyncio.sleep(wal.PAUSE_S)
 
-    return configure
+
+def _set(pragmas: Sequence[str], connection: sqlite3.Connection) -> None:
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _statement(sql: str) -> Callable[[Connection], None]:

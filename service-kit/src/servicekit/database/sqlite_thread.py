@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 import aiosqlite
+from aiosqlite.core import _STOP_RUNNING_SENTINEL  # what ends its thread
 
 T = TypeVar("T")
 
@@ -54,6 +55,22 @@ class Connection(aiosqlite.Connection):
         """
         if not self._is_settled or self._conn.in_transaction:
             await super().rollback()
+
+    def stop(self) -> None:
+        """
+        Close it and end its thread, as soon as that has done what it was asked for.
+
+        Nobody is told: who gives a connection up may have closed the event loop by then.
+        """
+        connection, self._connection = self._connection, None
+        self._running = False
+
+        def close() -> object:
+            if connection is not None:
+                connection.close()
+            return _STOP_RUNNING_SENTINEL
+
+        self._tx.put_nowait((None, close))
 
     async def visit(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
