@@ -1,0 +1,319 @@
+"""
+Numbers that alarms stand on rise when that happens which they count. The rehearsals of rules are given their
+series by hand, and would not notice.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import httpx
+import inventory_app
+import running_identity
+from checkout_app import SHOPPER, Pauses, RunningCheckout, running_checkout
+from fake_backends import FakeBackends
+from fake_faults import Held
+from fastapi import FastAPI
+from gateway_app import running, settings_for, token_of
+from inventory_app import RESERVATION_S, RunningInventory, running_inventory
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from running_identity import RunningIdentity
+from running_identity import running_identity as running_people
+from sqlalchemy import create_engine, text
+
+from servicekit.durable.metrics import SagaMetrics
+from servicekit.telemetry import Telemetry
+from servicekit.testing import eventually
+from servicekit.testing.clock import FakeClock
+from servicekit.testing.tokens import TokenIssuer
+from tests.contract import observability_files as files
+
+#: Others hold these, next to what they count: calls, products, tasks of upkeep, spans. The last two are not ours.
+ELSEWHERE: Final = {
+    "upstream_call_duration_seconds_count",
+    "upstream_retries_total",
+    "catalog_lacks_total",
+    "catalog_lookups_total",
+    "maintenance_runs_total",
+    "trace_spans_total",
+    "http_request_duration_seconds_count",
+    "http_request_duration_seconds_bucket",
+    "event_loop_lag_seconds_bucket",
+    "process_cpu_seconds_total",
+    "otelcol_exporter_send_failed_spans_total",
+    "prometheus_rule_evaluation_failures_total",
+}
+
+
+def value_of(metrics: str, name: str, labels: Mapping[str, str]) -> float:
+    """
+    All that is told under that name, with these labels and any others.
+    """
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+@dataclass(frozen=True)
+class Shop:
+    """
+    A gateway in front of backends that may fail or be held up.
+    """
+
+    checkout: RunningCheckout
+    pauses: Pauses
+    held: list[Held] = field(default_factory=list)
+    tasks: list[asyncio.Task[httpx.Response]] = field(default_factory=list)
+
+    async def is_ordered(self) -> None:
+        """
+        An order that is confirmed.
+        """
+        assert (await self.checkout.order({"A-1": 1})).status_code == 201
+
+    async def is_too_much(self) -> None:
+        """
+        An order for more than there is.
+        """
+        assert (await self.checkout.order({"A-1": 90})).status_code == 409
+
+    async def is_checked(self) -> None:
+        """
+        A request with a good token.
+        """
+        assert (await self.checkout.listed(SHOPPER)).status_code == 200
+
+    async def is_stranger(self) -> None:
+        """
+        A request with a token of somebody else's.
+        """
+        stranger = {"Authorization": f"Bearer {token_of()[:-4]}AAAA"}
+        assert (await self.checkout.listed(stranger)).status_code == 401
+
+    async def is_held_up(self) -> None:
+        """
+        A request that goes on.
+        """
+        held = Held()
+        self.held.append(held)
+        self.checkout.backends.inventory.on("reserve").fail_always(held)
+        self.tasks.append(asyncio.create_task(self.checkout.order({"A-1": 1})))
+        await eventually(lambda: held.has_come)
+
+    async def is_repeated(self) -> None:
+        """
+        A work that waits until it may try again.
+        """
+        self.pauses.are_endless = True
+        self.checkout.backends.inventory.on("commit").fail_always(503)
+        await self.checkout.order({"A-1": 1}, prefer="respond-async")
+        await eventually(lambda: self.pauses.waiting)
+
+
+#: What makes which number of the gateway's rise; in this order, since what the last do is not undone.
+OF_GATEWAY: Final[tuple[tuple[str, dict[str, str], Callable[[Shop], Awaitable[None]]], ...]] = (
+    ("orders_total", {"outcome": "CONFIRMED"}, Shop.is_ordered),
+    ("orders_total", {"outcome": "REJECTED"}, Shop.is_too_much),
+    ("order_answer_seconds_count", {"status": "CONFIRMED"}, Shop.is_ordered),
+    ("order_answer_seconds_bucket", {"le": "+Inf"}, Shop.is_ordered),
+    ("order_answer_seconds_sum", {"status": "CONFIRMED"}, Shop.is_ordered),
+    ("saga_ended_total", {"saga": "place-order", "outcome": "done"}, Shop.is_ordered),
+    ("saga_duration_seconds_sum", {"saga": "place-order", "outcome": "done"}, Shop.is_ordered),
+    ("auth_tokens_checked_total", {"outcome": "verified"}, Shop.is_checked),
+    ("auth_tokens_checked_total", {"reason": "signature"}, Shop.is_stranger),
+    ("saga_waiting", {}, Shop.is_repeated),
+    ("saga_running", {}, Shop.is_held_up),
+    ("http_requests_in_progress", {}, Shop.is_held_up),
+)
+
+
+async def is_wrong(people: RunningIdentity) -> None:
+    """
+    A sign-in with a wrong password.
+    """
+    assert (await people.password("shopper", "wrong")).status_code == 401
+
+
+async def is_let_in(people: RunningIdentity) -> None:
+    """
+    A sign-in.
+    """
+    await people.sign_in("shopper")
+
+
+async def is_stolen(people: RunningIdentity) -> None:
+    """
+    A refresh token that is used twice, long after one another.
+    """
+    tokens = await people.sign_in("shopper")
+    assert (await people.refresh(tokens.refresh)).status_code == 200
+    people.clock.advance(3600)
+    assert (await people.refresh(tokens.refresh)).status_code == 401
+
+
+OF_IDENTITY: Final[
+    tuple[tuple[str, dict[str, str], Callable[[RunningIdentity], Awaitable[None]]], ...]
+] = (
+    ("auth_sign_ins_failed_total", {"kind": "user", "reason": "refused"}, is_wrong),
+    ("auth_tokens_issued_total", {"grant": "password"}, is_let_in),
+    ("auth_refresh_tokens_reused_total", {}, is_stolen),
+)
+
+
+@asynccontextmanager
+async def running_shop() -> AsyncIterator[Shop]:
+    """
+    The gateway, until what is held up is let go.
+    """
+    clock, pauses = FakeClock(), Pauses()
+    backends = FakeBackends.selling("A-1", stock=50, now=clock.now)
+    async with running_checkout(backends, clock=clock, pauses=pauses) as checkout:
+        shop = Shop(checkout, pauses)
+        yield shop
+        for held in shop.held:
+            held.release()
+        for task in shop.tasks:
+            task.cancel()
+        await asyncio.gather(*shop.tasks, return_exceptions=True)
+
+
+def scraping(app: FastAPI) -> httpx.AsyncClient:
+    """
+    Prometheus, which is inside.
+    """
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
+
+
+async def _told(
+    client: httpx.AsyncClient, name: str, labels: Mapping[str, str], *, address: str = "/metrics"
+) -> float:
+    return value_of((await client.get(address)).text, name, labels)
+
+
+async def test_what_the_gateway_counts_rises() -> None:
+    """
+    Orders, the time until they are answered, works, tokens and requests: each as it happens.
+    """
+    still = []
+
+    async with running_shop() as shop, scraping(shop.checkout.app) as client:
+        limit = await _told(client, "saga_limit", {})
+        for name, labels, happens in OF_GATEWAY:
+            before = await _told(client, name, labels)
+            await happens(shop)
+            if await _told(client, name, labels) <= before:
+                still.append((name, labels))
+
+    assert still == []
+    assert limit > 0
+
+
+async def test_what_identity_counts_rises(tmp_path: Path) -> None:
+    """
+    Who was let in, who was not, and who came with a token that somebody had used.
+    """
+    url = f"sqlite:///{tmp_path}/identity.db"
+    await asyncio.to_thread(running_identity.prepare, url)
+    still = []
+
+    async with running_people(running_identity.settings_for(url), FakeClock()) as people:
+        for name, labels, happens in OF_IDENTITY:
+            before = await _told(people.http, name, labels)
+            await happens(people)
+            if await _told(people.http, name, labels) <= before:
+                still.append((name, labels))
+
+    assert still == []
+
+
+async def _is_counted(client: httpx.AsyncClient, name: str) -> bool:
+    address = str(client.base_url.copy_with(path="/metrics"))
+    return await _told(client, name, {}, address=address) > 0
+
+
+async def test_stock_that_cannot_be_given_back_is_counted(tmp_path: Path) -> None:
+    """
+    Each time a sweep fails for an order.
+    """
+    url, clock = f"sqlite:///{tmp_path}/inventory.db", FakeClock()
+    await asyncio.to_thread(inventory_app.prepare, url)
+    settings = inventory_app.settings_for(url, sweep_interval_seconds=1)
+    async with running_inventory(settings, clock) as inventory:
+        await _break_stock(inventory, url)
+        before = await _is_counted(inventory.public, "stock_sweep_failures_total")
+
+        clock.advance(RESERVATION_S)
+
+        await eventually(
+            partial(_is_counted, inventory.public, "stock_sweep_failures_total"), within_s=30
+        )
+        assert not before
+
+
+async def _break_stock(inventory: RunningInventory, url: str) -> None:
+    """
+    Let one order have a reservation that no statement can change.
+    """
+    await inventory.product("lamp", stock=2)
+    assert (await inventory.reserve("o-1", "lamp")).status_code == 201
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER stuck BEFORE UPDATE ON stock_reservations"
+                " BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+            )
+        )
+    engine.dispose()
+
+
+async def test_keys_that_cannot_be_had_are_counted() -> None:
+    """
+    Where identity is away, every failure to fetch its keys.
+    """
+    async with running(settings_for()) as app, scraping(app) as client:
+        await client.get(
+            "/api/v1/orders", headers={"Authorization": f"Bearer {TokenIssuer().token()}"}
+        )
+
+        await eventually(partial(_is_counted, client, "auth_renewal_failures_total"), within_s=30)
+
+
+def test_works_that_are_taken_over_are_counted() -> None:
+    """
+    As many as there are, by why their replica is lost.
+    """
+    telemetry = Telemetry()
+    metrics = SagaMetrics(telemetry, running=float, waiting=float)
+
+    metrics.taken_over("gone", 2)
+
+    told = generate_latest(telemetry.registry).decode()
+    assert value_of(told, "saga_takeovers_total", {"why": "gone"}) == 2
+
+
+def test_every_counter_of_an_alarm_is_seen_to_rise() -> None:
+    """
+    What a rule asks the increase of stands in one of the tables here, or is known to be held elsewhere.
+    """
+    asked = {
+        name
+        for rule in files.rules()
+        for name in re.findall(r"(?:increase|rate)\((\w+)", rule.expr)
+    }
+
+    seen = {name for name, *_ in (*OF_GATEWAY, *OF_IDENTITY)} | {
+        "stock_sweep_failures_total",
+        "auth_renewal_failures_total",
+        "saga_takeovers_total",
+    }
+    assert asked - seen - ELSEWHERE == set()
