@@ -86,7 +86,7 @@ class Telemetry:
         self.tracing = tracing
         self.registry = CollectorRegistry()
         if tracing is not None:
-            self.registry.register(tracing.outbox)
+            self.registry.register(tracing.sending)
         self.requests = RequestMetrics(self.registry)
         self.tokens = TokenMetrics(self.registry)
         self.loop_lag = LoopLag(self.registry)

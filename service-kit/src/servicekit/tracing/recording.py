@@ -17,7 +17,7 @@ from starlette.types import Scope
 from servicekit import correlation
 from servicekit.correlation import Correlation
 from servicekit.tracing.otlp import Kind, Otlp, Recorded
-from servicekit.tracing.outbox import DEFAULT_PACE, Outbox, Pace
+from servicekit.tracing.sending import DEFAULT_PACE, Pace, Sending
 from servicekit.tracing.spans import Fact, Span
 
 
@@ -29,7 +29,7 @@ class Tracing:
     """
 
     def __init__(self, otlp: Otlp, *, share: float = 1.0, pace: Pace = DEFAULT_PACE) -> None:
-        self.outbox = Outbox(otlp.deliver, otlp.close, pace=pace)
+        self.sending = Sending(otlp.deliver, otlp.close, pace=pace)
         self._share = share
 
     @contextmanager
@@ -93,11 +93,11 @@ class Tracing:
         """
         Send what is left, within a bound.
         """
-        await asyncio.to_thread(self.outbox.close)
+        await asyncio.to_thread(self.sending.close)
 
     def _end(self, span: Recorded) -> None:
         span.end_ns = time.time_ns()
-        self.outbox.put(span)
+        self.sending.put(span)
 
     def _is_recorded(self, ids: Correlation) -> bool:
         """

@@ -18,8 +18,8 @@ from servicekit.durable.engine import _DRAIN_S
 from servicekit.server import LAST_S
 from servicekit.testing import eventually
 from servicekit.tracing.otlp import Otlp
-from servicekit.tracing.outbox import Outbox, Pace
 from servicekit.tracing.recording import Tracing
+from servicekit.tracing.sending import Pace, Sending
 
 #: A day in the life of a collector, in a moment.
 QUICK = Pace(room=100, at_once=10, gathering_s=0.01, first_pause_s=0.01, last_pause_s=0.05)
@@ -35,7 +35,7 @@ class Sender:
     def __init__(self, url: str, pace: Pace = QUICK, *, timeout_s: float = 0.2) -> None:
         otlp = Otlp.to(url, service="test", version="1", timeout_s=timeout_s)
         self._tracing = Tracing(otlp, pace=pace)
-        self.outbox = self._tracing.outbox
+        self.sending = self._tracing.sending
 
     def end_spans(self, number: int) -> float:
         """
@@ -52,7 +52,7 @@ class Sender:
         The end; how long it took, in seconds.
         """
         began = time.perf_counter()
-        self.outbox.close()
+        self.sending.close()
         return time.perf_counter() - began
 
     def has_refused(self, spans: int) -> bool:
@@ -66,7 +66,7 @@ class Sender:
         """
         Spans by what became of them.
         """
-        (family,) = self.outbox.collect()
+        (family,) = self.sending.collect()
         return {one.labels["outcome"]: int(one.value) for one in family.samples}
 
 
@@ -119,7 +119,7 @@ async def test_what_waits_at_the_end_is_sent(collector: Collector) -> None:
     await eventually(lambda: collector.requests == 1)
 
     closing = asyncio.create_task(asyncio.to_thread(sender.close))
-    await eventually(lambda: sender.outbox._is_ending)
+    await eventually(lambda: sender.sending._is_ending)
     collector.may_answer.set()
     await closing
 
@@ -174,7 +174,7 @@ async def test_a_collector_that_never_answers_holds_nobody_up(collector: Collect
     assert sender.counts["left_out"] >= 5000 - 100 - 10
     assert sender.close() < _LONG_S
     collector.may_answer.set()
-    await eventually(lambda: not sender.outbox._thread.is_alive())
+    await eventually(lambda: not sender.sending._thread.is_alive())
 
 
 async def test_a_collector_that_has_failed_is_not_waited_for_at_the_end(
@@ -195,7 +195,7 @@ async def test_a_collector_that_has_failed_is_not_waited_for_at_the_end(
 
     assert took_s < _LONG_S
     collector.may_answer.set()
-    await eventually(lambda: not sender.outbox._thread.is_alive())
+    await eventually(lambda: not sender.sending._thread.is_alive())
 
 
 class Unlucky(threading.Event):
@@ -226,14 +226,14 @@ async def test_an_end_at_the_worst_moment_is_not_forgotten() -> None:
         sent.extend(batch)
         return True
 
-    outbox = Outbox(deliver, lambda: None, pace=Pace(gathering_s=3600))
-    waiting = outbox._change
-    outbox._change = Unlucky(lambda: setattr(outbox, "_is_ending", True))
-    outbox._line.append("x")
+    sending = Sending(deliver, lambda: None, pace=Pace(gathering_s=3600))
+    waiting = sending._change
+    sending._change = Unlucky(lambda: setattr(sending, "_is_ending", True))
+    sending._line.append("x")
 
     waiting.set()
 
-    await eventually(lambda: not outbox._thread.is_alive())
+    await eventually(lambda: not sending._thread.is_alive())
     assert sent == ["x"]
 
 
@@ -250,7 +250,7 @@ def test_the_counts_stand_among_the_metrics(sender: Sender) -> None:
     ``trace_spans_total``, from the first scrape on.
     """
     registry = CollectorRegistry()
-    registry.register(sender.outbox)
+    registry.register(sender.sending)
 
     text = generate_latest(registry).decode()
 

@@ -41,7 +41,7 @@ class Pace:
 DEFAULT_PACE: Final = Pace()
 
 
-class Outbox(Collector, Generic[T]):
+class Sending(Collector, Generic[T]):
     """
     Hands what it is given to ``deliver``, which says whether it was taken, and counts what became of it.
     """
@@ -61,7 +61,7 @@ class Outbox(Collector, Generic[T]):
         self._is_ending = False
         self._failures = 0
         self._sent = self._refused = self._left_out = 0
-        self._thread = threading.Thread(target=self._deliver, name="span outbox", daemon=True)
+        self._thread = threading.Thread(target=self._deliver, name="span sending", daemon=True)
         self._thread.start()
 
     def put(self, span: T) -> None:
