@@ -107,13 +107,9 @@ def _prepared(
     pragmas: Sequence[str], *, within_s: float
 ) -> Callable[[DBAPIConnection, object], None]:
     async def prepare(connection: sqlite_thread.Connection) -> None:
-        try:
-            # For readers as well: whoever opens a new file first, they must not block writers.
-            await _go_over_to_wal(connection, within_s)
-            await connection.visit(partial(_set, pragmas))
-        except BaseException:  # the pool forgets a connection that could not be prepared
-            connection.stop()
-            raise
+        # For readers as well: whoever opens a new file first, they must not block writers.
+        await _go_over_to_wal(connection, within_s)
+        await connection.visit(partial(_set, pragmas))
 
     def configure(connection: DBAPIConnection, _record: object) -> None:
         await_(prepare(connection.driver_connection))
