@@ -6,7 +6,7 @@ series by hand, and would not notice.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from running_identity import running_identity as running_people
 from sqlalchemy import create_engine, text
 
 from servicekit.durable.metrics import SagaMetrics
+from servicekit.durable.watching import SagaWatch
+from servicekit.sagas import Attempt
 from servicekit.telemetry import Telemetry
 from servicekit.testing import eventually
 from servicekit.testing.clock import FakeClock
@@ -299,6 +301,24 @@ def test_works_that_are_taken_over_are_counted() -> None:
 
     told = generate_latest(telemetry.registry).decode()
     assert value_of(told, "saga_takeovers_total", {"why": "gone"}) == 2
+
+
+def test_an_attempt_that_is_cut_off_is_counted_as_left() -> None:
+    """
+    It came to nothing that anybody knows, and least of all is it done.
+    """
+    telemetry = Telemetry()
+    watch = SagaWatch(SagaMetrics(telemetry, running=float, waiting=float), None)
+
+    with (
+        suppress(asyncio.CancelledError),
+        watch.attempt(Attempt("toy", "work-1", "pack", 1, is_undo=False)),
+    ):
+        raise asyncio.CancelledError
+
+    told = generate_latest(telemetry.registry).decode()
+    counted = "saga_attempt_duration_seconds_count"
+    assert value_of(told, counted, {}) == value_of(told, counted, {"outcome": "left"}) == 1
 
 
 def test_every_counter_of_an_alarm_is_seen_to_rise() -> None:
