@@ -10,7 +10,8 @@ migration names what it takes, and the revision with whose release the code was 
 
 Each revision is applied to a real database and looked at there; nothing is read out of its code. What is
 not seen: triggers, views, what a migration does to the rows that are there, and rows of new tables that keep
-those they refer to from being deleted.
+those they refer to from being deleted. Nor is what the release before can read: where a column may be
+NULL or longer from now on, nothing of that may be written until the release before is gone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
