@@ -151,6 +151,14 @@ def test_without_docker_it_says_so(
     assert capsys.readouterr().err == "docker is not installed, or not on the PATH\n"
 
 
+#: What is started in the background ignores Ctrl-C, and so would what it starts.
+_AT_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("tools.rolling", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_ctrl_c_gives_one_line(tmp_path: Path) -> None:
     """
     Who breaks it off sees a line and no traceback, and the command that was running has ended.
@@ -160,7 +168,7 @@ def test_ctrl_c_gives_one_line(tmp_path: Path) -> None:
     docker.chmod(0o755)
 
     done = subprocess.run(
-        [sys.executable, "-m", "tools.rolling", "--version", "1"],
+        [sys.executable, "-c", _AT_A_TERMINAL, "--version", "1"],
         cwd=ROOT,
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
