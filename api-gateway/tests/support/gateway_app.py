@@ -20,6 +20,8 @@ from servicekit.testing.tokens import AUDIENCE, ISSUER, hs256_token
 SECRET: Final = "the shared secret of the gateway's tests"
 #: Addresses of clients, of the range that is kept for documentation.
 HOME, ELSEWHERE = "203.0.113.7", "203.0.113.8"
+#: What a request is given where its test does not say.
+PATIENCE_S: Final = 30.0
 
 
 def settings_for(kind: type[Settings] = Settings, /, **changed: object) -> Settings:
@@ -34,6 +36,8 @@ def settings_for(kind: type[Settings] = Settings, /, **changed: object) -> Setti
         "pricing_service_url": nowhere,
         "database_url": changed.get("database_url") or fresh_database(),
         "takes_orders": False,
+        # No test is about the two seconds unless it says so, and a machine may stand still for longer.
+        "request_timeout_seconds": PATIENCE_S,
     }
     return kind(_env_file=None, **(values | changed))
 
