@@ -23,8 +23,8 @@ from servicekit import logs
 from servicekit.app import create_service
 from servicekit.auth import PUBLIC, AuthenticationMiddleware, TokenVerifier
 from servicekit.lean import Finished, lean
-from servicekit.lifecycle import Lifecycle
 from servicekit.middleware.way import Way
+from servicekit.serving.lifecycle import Lifecycle
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import Telemetry
 

@@ -17,8 +17,8 @@ from gateway.main import create_app
 from identity.settings import Settings as IdentitySettings
 from inventory.settings import Settings as InventorySettings
 from pricing.settings import Settings as PricingSettings
+from servicekit.metrics.buckets import LATENCY_BUCKETS_S
 from servicekit.settings import ServiceSettings
-from servicekit.telemetry import LATENCY_BUCKETS_S
 from tests.contract import observability_files as files
 from tools.observability import files as made
 from tools.observability.boards import ALL

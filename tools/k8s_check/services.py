@@ -10,7 +10,7 @@ from gateway.settings import Settings as GatewaySettings
 from identity.settings import Settings as IdentitySettings
 from inventory.settings import Settings as InventorySettings
 from pricing.settings import Settings as PricingSettings
-from servicekit.server import LAST_S
+from servicekit.serving.server import LAST_S
 from servicekit.settings import ServiceSettings
 
 #: After the requests' drain: sagas are handed over within 5 s, what hangs is ended after ``LAST_S``, and the process goes.

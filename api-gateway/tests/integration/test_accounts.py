@@ -72,7 +72,7 @@ async def shop_on(database_url: str, **changed: object) -> AsyncIterator[Shop]:
     Identity, which believes what the gateway says of addresses, and the gateway before it.
     """
     identity = create_app(identity_settings(database_url, **changed), hash_cost=CHEAP)
-    # As servicekit.server puts it there for TRUSTED_PROXIES=127.0.0.1.
+    # As servicekit.serving.server puts it there for TRUSTED_PROXIES=127.0.0.1.
     believing = ProxyHeadersMiddleware(identity, trusted_hosts=["127.0.0.1"])  # type: ignore[arg-type]  # uvicorn's own types of ASGI
     async with serve(believing) as url:  # type: ignore[arg-type]  # as above
         settings = settings_for(identity_service_url=url)

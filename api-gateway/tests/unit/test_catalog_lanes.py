@@ -9,8 +9,8 @@ import pytest
 from gateway.catalog.lanes import Lanes
 from servicekit import deadline
 from servicekit.batching import BatcherClosed
+from servicekit.batching.lookups import Wait
 from servicekit.errors import DeadlineExceeded, UpstreamFailed
-from servicekit.lookups import Wait
 from servicekit.testing.polling import eventually
 
 

@@ -23,10 +23,10 @@ from servicekit.docs import ASSET_NAMES, docs_router
 from servicekit.errors import StorefrontError
 from servicekit.health import Checks, HealthCheck, Identity, health_router
 from servicekit.lean import LeanRoutes
-from servicekit.lifecycle import Lifecycle
 from servicekit.middleware.lifetime import Allowance
 from servicekit.middleware.way import Way
 from servicekit.migrations import MigrationError
+from servicekit.serving.lifecycle import Lifecycle
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import Telemetry
 

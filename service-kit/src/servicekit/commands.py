@@ -14,10 +14,11 @@ from typing import Generic, TypeVar
 
 from fastapi import FastAPI
 
-from servicekit import logs, migrations, server
+from servicekit import logs, migrations
 from servicekit.database.translation import is_stranger
 from servicekit.errors import InvalidRequest, StorefrontError
 from servicekit.migrations.waiting import wait_until_current
+from servicekit.serving import server
 from servicekit.settings import ServiceSettings, SettingsError, example_env, load
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.config import JsonDict
 
 from servicekit.auth import PUBLIC
-from servicekit.lifecycle import Lifecycle, Phase
+from servicekit.serving.lifecycle import Lifecycle, Phase
 
 CHECK_TIMEOUT_S = 1.0
 RESULT_KEPT_S = 1.0

@@ -1,13 +1,9 @@
 """
 What a service tells of itself while it runs: Prometheus metrics always, traces where
 an endpoint is configured. Without one, OpenTelemetry's machinery is not loaded.
-
-Label sets are bounded: routes by their template, methods and statuses as they
-are known to HTTP.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from fastapi import APIRouter, Response
@@ -22,59 +18,18 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.metrics_core import HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from servicekit.auth import PUBLIC, TokenMetrics
-from servicekit.buckets import Buckets
-from servicekit.loop_lag import LoopLag
 from servicekit.maintenance import TaskRuns
+from servicekit.metrics.loop_lag import LoopLag
+from servicekit.metrics.requests import RequestMetrics
 from servicekit.settings import ServiceSettings
 from servicekit.tracing.spans import Spans
 
 if TYPE_CHECKING:
     from servicekit.tracing.recording import Tracing
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _EXAMPLE = 'http_request_duration_seconds_count{method="GET",route="/health",status="200"} 42.0\n'
-LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-
-
-class RequestMetrics(Collector):
-    """
-    Counts and times the requests that a service answers.
-
-    Only the event loop's thread may observe.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._series: dict[tuple[str, str, int], Buckets] = {}
-        registry.register(self)
-
-    def observe(self, method: str, route: str, status: int, duration_s: float) -> None:
-        """
-        Note one request that has ended.
-        """
-        key = (method if method in _METHODS else "OTHER", route, status)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = Buckets(LATENCY_BUCKETS_S)
-        # Buckets.observe, without a call for each request.
-        series.counts[bisect_left(LATENCY_BUCKETS_S, duration_s)] += 1
-        series.total += duration_s
-
-    def collect(self) -> Iterator[Metric]:
-        """
-        What has been noted so far, for a scrape.
-        """
-        family = HistogramMetricFamily(
-            "http_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer",
-            labels=("method", "route", "status"),
-        )
-        for (method, route, status), series in self._series.items():
-            series.add_to(family, (method, route, str(status)))
-        yield family
 
 
 class Telemetry:

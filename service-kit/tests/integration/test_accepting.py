@@ -13,7 +13,7 @@ import pytest
 import structlog.testing
 import uvloop
 
-from servicekit.accepting import Acceptor
+from servicekit.serving.accepting import Acceptor
 from servicekit.testing import eventually
 
 

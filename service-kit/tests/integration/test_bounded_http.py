@@ -11,7 +11,7 @@ from bare_connections import bare_connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from servicekit.bounded_http import MAX_HEAD_BYTES, BoundedHttpProtocol
+from servicekit.serving.bounded_http import MAX_HEAD_BYTES, BoundedHttpProtocol
 from servicekit.testing import eventually
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"

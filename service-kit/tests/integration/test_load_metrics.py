@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Column, Connection, Integer, Table, insert
 
 from servicekit.batching import Batcher
-from servicekit.buckets import Buckets
 from servicekit.database import Database, Together, new_metadata
 from servicekit.database.metrics import GroupMetrics, PoolMetrics
 from servicekit.errors import NotFound
-from servicekit.loop_lag import LoopLag
+from servicekit.metrics.buckets import Buckets
+from servicekit.metrics.loop_lag import LoopLag
 
 metadata = new_metadata()
 things = Table("things", metadata, Column("id", Integer, primary_key=True))

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from servicekit.bounded_http import BoundedHttpProtocol
+from servicekit.serving.bounded_http import BoundedHttpProtocol
 
 Headers = Sequence[tuple[bytes, bytes]]
 

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from structlog.typing import EventDict
 
 from servicekit.durable.engine import _DRAIN_S
-from servicekit.server import LAST_S
+from servicekit.serving.server import LAST_S
 from servicekit.testing import eventually
 from servicekit.tracing.otlp import Otlp
 from servicekit.tracing.recording import Tracing

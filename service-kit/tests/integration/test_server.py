@@ -128,8 +128,8 @@ async def test_a_second_signal_ends_the_delay() -> None:
 HANGING = """
 import asyncio, os, signal, threading
 import uvicorn
-from servicekit.lifecycle import Lifecycle
-from servicekit.server import DrainingServer
+from servicekit.serving.lifecycle import Lifecycle
+from servicekit.serving.server import DrainingServer
 
 async def app(scope, receive, send):
     await receive()

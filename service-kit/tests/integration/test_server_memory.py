@@ -6,14 +6,14 @@ import json
 import subprocess
 import sys
 
-from servicekit.server import GC_THRESHOLD
+from servicekit.serving.server import GC_THRESHOLD
 
 #: Starts a server, and tells what the collector sees before, while it serves, and of its garbage.
 SCRIPT = """
 import asyncio, gc, json, weakref
 import uvicorn
-from servicekit.lifecycle import Lifecycle
-from servicekit.server import DrainingServer
+from servicekit.serving.lifecycle import Lifecycle
+from servicekit.serving.server import DrainingServer
 
 class Circle:
     def __init__(self):

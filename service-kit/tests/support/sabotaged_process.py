@@ -13,7 +13,7 @@ from model_service import SERVICE, create_app
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.commands import Service, main
-from servicekit.lifecycle import Lifecycle
+from servicekit.serving.lifecycle import Lifecycle
 from servicekit.settings import ServiceSettings
 
 FAULT = os.environ["SABOTAGE"]

@@ -9,7 +9,7 @@ from servicekit.testing.programs import run_program
 
 STUCK = """
 import sys, threading
-from servicekit.ending import end_within
+from servicekit.serving.ending import end_within
 end_within(float(sys.argv[1]))
 if sys.argv[2] == "stuck":
     threading.Thread(target=threading.Event().wait).start()

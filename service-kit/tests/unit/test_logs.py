@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from servicekit import correlation, logs
-from servicekit.request_line import RequestLine
+from servicekit.serving.request_line import RequestLine
 
 
 class Output(io.TextIOWrapper):

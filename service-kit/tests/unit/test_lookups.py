@@ -11,8 +11,8 @@ from lookups import Source, turns
 
 from servicekit import deadline
 from servicekit.batching import Batcher, BatcherClosed, note
+from servicekit.batching.lookups import Entry, SharedCall, Wait
 from servicekit.errors import DeadlineExceeded, Overloaded
-from servicekit.lookups import Entry, SharedCall, Wait
 
 
 def batcher(source: Source, *, max_waiting: int = 100) -> Batcher[str, str]:

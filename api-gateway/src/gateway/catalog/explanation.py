@@ -23,9 +23,9 @@ from pydantic import JsonValue
 from gateway.catalog.models import Lack, Part
 from servicekit.auth import Requirement, current_principal
 from servicekit.auth.access import KINDS
+from servicekit.batching.lookups import Entry, SharedCall
 from servicekit.errors import MalformedRequest, StorefrontError
 from servicekit.http import CallEnded
-from servicekit.lookups import Entry, SharedCall
 
 HEADER: Final = "X-Explain"
 

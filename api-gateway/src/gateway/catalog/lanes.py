@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from servicekit.batching import Batcher
-from servicekit.lookups import Entry, Wait
+from servicekit.batching.lookups import Entry, Wait
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway.catalog.service import Catalog
-from servicekit.batch_counts import BatcherStats
+from servicekit.batching.counts import BatcherStats
 
 #: What a batcher counts: the name of the series, what it means, and where it stands.
 _COUNTED: Final[tuple[tuple[str, str, Callable[[BatcherStats], int]], ...]] = (

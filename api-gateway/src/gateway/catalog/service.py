@@ -31,8 +31,8 @@ from gateway.upstreams.models import Price, Product, ProductPage
 from gateway.upstreams.pricing import Pricing
 from servicekit import deadline
 from servicekit.batching import BatcherClosed, NoAnswer
+from servicekit.batching.lookups import Wait
 from servicekit.errors import DeadlineExceeded, NotFound, ServiceUnavailable, StorefrontError
-from servicekit.lookups import Wait
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

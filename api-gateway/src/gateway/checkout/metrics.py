@@ -5,7 +5,8 @@ What the checkout counts and times. Labels are of closed sets.
 from prometheus_client import Gauge, Histogram
 
 from gateway.checkout.models import Status
-from servicekit.telemetry import LATENCY_BUCKETS_S, Telemetry
+from servicekit.metrics.buckets import LATENCY_BUCKETS_S
+from servicekit.telemetry import Telemetry
 
 
 class CheckoutMetrics:

@@ -14,9 +14,9 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from servicekit.buckets import Buckets
 from servicekit.database.engine import Database
 from servicekit.database.together import MAX_ROWS
+from servicekit.metrics.buckets import Buckets
 
 _ROWS: Final = (1, 2, 5, 10, 20, 50, MAX_ROWS)
 

@@ -8,8 +8,9 @@ from typing import get_args
 
 from prometheus_client import Gauge, Histogram
 
+from servicekit.metrics.buckets import LATENCY_BUCKETS_S
 from servicekit.sagas import Attempt, Ending, Entry, How, Saga, Witness, Work
-from servicekit.telemetry import LATENCY_BUCKETS_S, Telemetry
+from servicekit.telemetry import Telemetry
 
 
 class SagaMetrics:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from servicekit.http.breaker import State, Transition
 from servicekit.http.client import ServiceClient
 from servicekit.http.observer import CallEnded, Retry
-from servicekit.telemetry import LATENCY_BUCKETS_S
+from servicekit.metrics.buckets import LATENCY_BUCKETS_S
 
 #: A gauge holds numbers only.
 _STATE_NUMBERS = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}

@@ -11,9 +11,9 @@ from starlette.types import Message, Scope, Send
 
 from servicekit.error_rendering import as_storefront_error, render, tell_operators
 from servicekit.errors import ServiceUnavailable, StorefrontError
-from servicekit.lifecycle import Lifecycle
 from servicekit.middleware.answer import Answer
 from servicekit.middleware.lifetime import SAFE_METHODS, ClientGone
+from servicekit.serving.lifecycle import Lifecycle
 
 log = structlog.get_logger()
 

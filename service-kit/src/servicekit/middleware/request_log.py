@@ -7,8 +7,8 @@ from collections.abc import MutableMapping
 from starlette.types import Scope
 
 from servicekit.correlation import Correlation
-from servicekit.request_line import RequestLine
-from servicekit.telemetry import RequestMetrics
+from servicekit.metrics.requests import RequestMetrics
+from servicekit.serving.request_line import RequestLine
 
 #: What the log says of a client that left before its answer was there, as nginx does.
 CLIENT_CLOSED_REQUEST = 499

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit import correlation
-from servicekit.lifecycle import Lifecycle
+from servicekit.metrics.requests import RequestMetrics
 from servicekit.middleware.answer import Answer
 from servicekit.middleware.body_limit import BodyLimitMiddleware
 from servicekit.middleware.correlation import Headers, id_headers, ids_of
@@ -23,7 +23,7 @@ from servicekit.middleware.head import serve_head_as_get
 from servicekit.middleware.lifetime import Allowance, Lifetime
 from servicekit.middleware.request_log import QUIET_PATHS, RequestLog
 from servicekit.middleware.told import ENCODING, LENGTH, Told, told_by
-from servicekit.telemetry import RequestMetrics
+from servicekit.serving.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
     # Only where traces are sent is OpenTelemetry imported.

@@ -15,7 +15,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from servicekit.bounded_http import BoundedHttpProtocol
+from servicekit.serving.bounded_http import BoundedHttpProtocol
 from servicekit.testing.guarded import GuardedProcess, shared_lock
 from servicekit.testing.polling import eventually, unused_port
 

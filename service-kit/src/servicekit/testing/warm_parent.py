@@ -43,7 +43,7 @@ LIBRARIES: Final = (
     *(
         "servicekit.database",
         "servicekit.migrations",
-        "servicekit.server",
+        "servicekit.serving.server",
         "sqlalchemy.ext.asyncio",
     ),
     *("sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.sqlite.aiosqlite", "uvloop"),

@@ -9,7 +9,7 @@ from servicekit.conformance.ending import observe
 from servicekit.conformance.subject import Subject
 from servicekit.conformance.verdicts import NotApplicable, expect
 
-_SERVER: Final = "Serve by servicekit.server.run() and leave SIGTERM to it: "
+_SERVER: Final = "Serve by servicekit.serving.server.run() and leave SIGTERM to it: "
 
 
 @check(mend=_SERVER + "it turns readiness off before anything else.", ends_service=True)

@@ -11,7 +11,7 @@ from servicekit.conformance.subject import Subject
 from servicekit.conformance.verdicts import Violation, expect
 from servicekit.conformance.wire import Connection, NoAnswer
 
-_SERVER: Final = "Serve by servicekit.server.run(): "
+_SERVER: Final = "Serve by servicekit.serving.server.run(): "
 _GARBAGE: Final = (
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(64)),
     b"GET /health/live HTTP/9.9\r\nHost: x\r\n\r\n",

@@ -8,7 +8,7 @@ as one call, and lookups that begin meanwhile wait for the next::
     load(b) ─┼─> one call for a, b      load(a) ──> the next call, although a is on the wire
     load(b) ─┘
 
-Several batchers can be waited for at once: see ``servicekit.lookups.Wait``.
+Several batchers can be waited for at once: see ``servicekit.batching.lookups.Wait``.
 
 **Only for lookups that do not depend on who asks**: an answer goes to everybody
 who waits for its key, and a call carries no token, privacy level or other
@@ -25,9 +25,9 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from servicekit import correlation, deadline
-from servicekit.batch_counts import BatcherStats, Batches
+from servicekit.batching.counts import BatcherStats, Batches
+from servicekit.batching.lookups import Entry, SharedCall, Wait
 from servicekit.errors import DeadlineExceeded, Overloaded
-from servicekit.lookups import Entry, SharedCall, Wait
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

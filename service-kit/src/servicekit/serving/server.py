@@ -23,10 +23,10 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit.accepting import Acceptor
-from servicekit.bounded_http import BoundedHttpProtocol
-from servicekit.ending import end_within
-from servicekit.lifecycle import Lifecycle
+from servicekit.serving.accepting import Acceptor
+from servicekit.serving.bounded_http import BoundedHttpProtocol
+from servicekit.serving.ending import end_within
+from servicekit.serving.lifecycle import Lifecycle
 from servicekit.settings import ServiceSettings, SettingsError
 
 KEEP_ALIVE_S = 75

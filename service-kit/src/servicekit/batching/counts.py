@@ -5,7 +5,7 @@ What a batcher counts of itself: what was asked, at what cost, and how full and 
 from dataclasses import dataclass
 from typing import Final
 
-from servicekit.buckets import Buckets
+from servicekit.metrics.buckets import Buckets
 
 _KEYS: Final = (1, 2, 5, 10, 20, 50, 100, 200)
 _WAITS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)

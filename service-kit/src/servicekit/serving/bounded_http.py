@@ -21,7 +21,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from servicekit import correlation
-from servicekit.quick_cycle import QuickCycle
+from servicekit.serving.quick_cycle import QuickCycle
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
