@@ -5,12 +5,11 @@ Orders in the database. What must happen once is an update that says from which 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     and_,
     bindparam,
     func,
@@ -21,9 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.checkout.models import Attention, End, Order, Page, Reason, Sold, Status, Wanted
+from gateway.checkout.models import Attention, End, Order, Page, Sold, Status
+from gateway.checkout.rows import end_row, new_row, order_of
 from gateway.tables import OPEN, order_discounts, order_lines, orders
-from gateway.upstreams.models import Item
 from servicekit.database import Reading
 
 _ADD: Final = insert(orders)
@@ -59,7 +58,7 @@ def add(connection: Connection, new: Sequence[Order]) -> None:
     """
     New orders.
     """
-    connection.execute(_ADD, [_values(order) for order in new])
+    connection.execute(_ADD, [new_row(order) for order in new])
 
 
 async def by_id(reading: Reading, order_id: str) -> Order | None:
@@ -67,7 +66,7 @@ async def by_id(reading: Reading, order_id: str) -> Order | None:
     The order as it stands.
     """
     rows = [*await reading.execute(_BY_ID, {"order_id": order_id})]
-    return _order(rows[0]) if rows else None
+    return order_of(rows[0]) if rows else None
 
 
 async def page(connection: AsyncConnection, wanted: Filters, *, number: int, size: int) -> Page:
@@ -84,7 +83,7 @@ async def page(connection: AsyncConnection, wanted: Filters, *, number: int, siz
         .offset((number - 1) * size)
     )
     rows = (await connection.execute(statement)).all()
-    return Page([_order(row) for row in rows], total or 0)
+    return Page([order_of(row) for row in rows], total or 0)
 
 
 def not_ended(connection: Connection, order_ids: Sequence[str]) -> dict[str, str]:
@@ -107,7 +106,7 @@ def end_placing(connection: Connection, ends: Sequence[End]) -> None:
     """
     These orders are what they have become.
     """
-    connection.execute(_END_PLACING, [_end_values(end) for end in ends])
+    connection.execute(_END_PLACING, [end_row(end) for end in ends])
 
 
 def add_sold(connection: Connection, sales: Sequence[tuple[str, str, Sold]]) -> None:
@@ -195,7 +194,7 @@ async def open_since(
         .order_by(orders.c.id)
         .limit(limit)
     )
-    return [_order(row) for row in (await connection.execute(statement)).all()]
+    return [order_of(row) for row in (await connection.execute(statement)).all()]
 
 
 def ended_among(connection: Connection, order_ids: Collection[str]) -> Sequence[str]:
@@ -209,52 +208,12 @@ def ended_among(connection: Connection, order_ids: Collection[str]) -> Sequence[
     return [row.id for row in rows if row.status not in OPEN]
 
 
-def day_of(moment: datetime) -> str:
-    """
-    The day in UTC: ``2026-11-21``.
-    """
-    return moment.date().isoformat()
-
-
 def _move(
     connection: Connection, order_id: str, before: Collection[Status], **values: object
 ) -> bool:
     told = [status.value for status in before]
     statement = update(orders).where(orders.c.id == order_id, orders.c.status.in_(told))
     return connection.execute(statement.values(**values)).rowcount == 1
-
-
-def _values(order: Order) -> dict[str, object]:
-    return {
-        "id": order.id,
-        "owner": order.owner,
-        "status": order.status.value,
-        "created_at": order.created_at,
-        "updated_at": order.updated_at,
-        "day": day_of(order.created_at),
-        "items": [[one.product_id, one.quantity] for one in order.wanted.items],
-        "discount_codes": list(order.wanted.codes),
-        "wanted_currency": order.wanted.currency,
-        "correlation_id": order.correlation_id,
-        "traceparent": order.traceparent,
-    }
-
-
-def _end_values(end: End) -> dict[str, object]:
-    sold, reason = end.sold, end.reason
-    return {
-        "order_id": end.order_id,
-        "status": end.status.value,
-        "updated_at": end.at,
-        "ended_at": end.at,
-        "currency": sold and sold.currency,
-        "subtotal": sold and sold.subtotal,
-        "total": sold and sold.total,
-        "answer": sold and sold.answer,
-        "reason_code": reason and reason.code,
-        "reason": reason and {"message": reason.message, "details": dict(reason.details)},
-        "failed_step": reason and reason.step,
-    }
 
 
 def _where(wanted: Filters) -> ColumnElement[bool]:
@@ -268,36 +227,3 @@ def _where(wanted: Filters) -> ColumnElement[bool]:
     if wanted.before is not None:
         conditions.append(orders.c.created_at < wanted.before)
     return and_(*conditions)
-
-
-def _order(row: Row[Any]) -> Order:
-    return Order(
-        id=row.id,
-        owner=row.owner,
-        status=Status(row.status),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        wanted=Wanted(
-            tuple(Item(product_id, quantity) for product_id, quantity in row.items),
-            tuple(row.discount_codes),
-            row.wanted_currency,
-        ),
-        correlation_id=row.correlation_id,
-        traceparent=row.traceparent,
-        ended_at=row.ended_at,
-        answer=row.answer,
-        reason=_reason(row),
-        attention=_attention(row),
-    )
-
-
-def _reason(row: Row[Any]) -> Reason | None:
-    if row.reason_code is None:
-        return None
-    return Reason(row.reason_code, row.reason["message"], row.reason["details"], row.failed_step)
-
-
-def _attention(row: Row[Any]) -> Attention | None:
-    if row.attention_since is None:
-        return None
-    return Attention(row.attention_since, row.attention["step"], row.attention["why"])
