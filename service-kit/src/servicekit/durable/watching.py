@@ -64,7 +64,7 @@ class SagaWatch:
                 with _shown(self._spans, attempt, came_to):
                     yield came_to.append
         finally:
-            word = _word(came_to[0]) if came_to else "left"
+            word = _word(came_to[0]) if came_to else _LEFT
             self._metrics.attempted(attempt, word, time.perf_counter() - began)
 
 

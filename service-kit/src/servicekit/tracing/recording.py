@@ -103,7 +103,7 @@ class Tracing:
         """
         Whoever began the trace has decided; where it begins here, chance does.
         """
-        if ids.is_span or ids.parent_span_id is not None:
+        if _above(ids) is not None:
             return ids.sampled
         return random.random() < self._share  # noqa: S311  # nobody gains by guessing it
 
@@ -131,17 +131,23 @@ def _below(ids: Correlation, name: str, kind: Kind, facts: dict[str, Fact]) -> R
     """
     A span below the one that what is done now stands below, or the first of its trace.
     """
-    above = ids.span_id if ids.is_span else ids.parent_span_id
-    return Recorded(name, kind, facts, ids.trace_id, _new_id(8), above)
+    return Recorded(name, kind, facts, ids.trace_id, _new_id(8), _above(ids))
 
 
 def _apart_from(ids: Correlation, name: str, kind: Kind, facts: dict[str, Fact]) -> Recorded:
     """
     The first span of a trace of its own, linked with the one that what is done now stands below.
     """
-    above = ids.span_id if ids.is_span else ids.parent_span_id
+    above = _above(ids)
     link = None if above is None else (ids.trace_id, above)
     return Recorded(name, kind, facts, _new_id(16), _new_id(8), None, link)
+
+
+def _above(ids: Correlation) -> str | None:
+    """
+    The span that what is done now stands below; None where its trace begins here.
+    """
+    return ids.span_id if ids.is_span else ids.parent_span_id
 
 
 def _new_id(n_bytes: int) -> str:
