@@ -104,7 +104,7 @@ class Batcher(Generic[K, V]):
         self._n_prompt = 0
         self._sending: asyncio.Handle | None = None
         self._is_closed = False
-        self._n_lookups = self._n_shared = self._n_keys = self._n_calls = 0
+        self._n_lookups = self._n_shared = 0
         self.batches = Batches()
 
     def begin(self, wait: Wait, key: K) -> Entry[K, V]:
@@ -163,8 +163,8 @@ class Batcher(Generic[K, V]):
         return BatcherStats(
             lookups=self._n_lookups,
             shared=self._n_shared,
-            keys=self._n_keys,
-            calls=self._n_calls,
+            keys=int(self.batches.keys.total),
+            calls=sum(self.batches.keys.counts),
             waiting=self._n_waiting,
             in_flight=len(self._calls),
         )
@@ -233,8 +233,6 @@ class Batcher(Generic[K, V]):
         for entry in call.entries:
             entry.call = call
         self._n_waiting -= call.waits_left
-        self._n_keys += len(call.entries)
-        self._n_calls += 1
         waited_s = time.monotonic() - call.entries[0].since
         self.batches.sent(len(call.entries), waited_s=waited_s)
         self._calls.add(call)
