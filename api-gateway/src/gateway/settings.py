@@ -10,7 +10,13 @@ from pydantic import Field
 from servicekit.durable import DurableSettings
 from servicekit.http import Policy
 from servicekit.http.policy import DEFAULT_POLICY
-from servicekit.settings import HttpUrl, ServiceClientSettings, ServiceName, ServicePort
+from servicekit.settings import (
+    HttpUrl,
+    ServiceClientSettings,
+    ServiceName,
+    ServicePort,
+    TraceparentFrom,
+)
 
 #: The part of a read's time that one attempt may take: two of them and the pause between fit in,
 #: so that a backend's one slow or lost answer is asked for again and the read still served.
@@ -30,6 +36,7 @@ class Settings(ServiceClientSettings, DurableSettings):
 
     service_name: ServiceName = "api-gateway"
     service_port: ServicePort = 8000
+    traceparent_from: TraceparentFrom = "strangers"
 
     api_v1_prefix: Annotated[
         str,

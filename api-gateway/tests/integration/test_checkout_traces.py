@@ -187,16 +187,25 @@ async def test_a_cancellation_that_was_lost_joins_the_trace_of_its_own_request(
     assert again == [path for path in CANCELLED if "cancel-order" in path]
 
 
-async def test_orders_are_traced_as_much_as_their_requests_are(
-    shop: RunningCheckout, collector: Collector
+@pytest.mark.parametrize("share", [0.0, 1.0])
+async def test_strangers_do_not_say_which_orders_are_traced(
+    backends: FakeBackends, clock: FakeClock, collector: Collector, share: float
 ) -> None:
     """
-    Whose caller does not record a trace, of that no step is recorded.
+    An order of a trace that somebody outside has begun keeps its id, and is recorded, whole or not at all, if our own
+    share says so.
     """
-    unrecorded = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
+    flags = "00" if share else "01"
+    brought = {"traceparent": f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"}
 
-    answer = await shop.order({"A-1": 1}, caller={**SHOPPER, **unrecorded})
+    async with running_checkout(
+        backends,
+        clock=clock,
+        otel_exporter_otlp_endpoint=collector.url,
+        otel_traces_sampler_arg=share,
+    ) as shop:
+        answer = await shop.order({"A-1": 1}, caller={**SHOPPER, **brought})
 
     trace_id = answer.headers["X-Trace-ID"]
     assert (answer.status_code, trace_id) == (201, "0af7651916cd43dd8448eb211c80319c")
-    assert (await _sent(shop, collector)).paths(trace_id) == []
+    assert collector.paths(trace_id) == ([f"? > {path}" for path in PLACED] if share else [])

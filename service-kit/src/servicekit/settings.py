@@ -81,6 +81,13 @@ ServiceVersion = Annotated[
     str, Field(min_length=1, max_length=64, description="The version that /health reports")
 ]
 ServicePort = Annotated[int, Field(ge=1, le=65535, description="The port to listen on")]
+TraceparentFrom = Annotated[
+    Literal["services", "strangers"],
+    Field(
+        description="Who calls. services: they say whether a trace that they have begun is recorded; "
+        "strangers: it keeps its id, and is chosen from as if it began here"
+    ),
+]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 #: A list that is written with commas in the environment.
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
@@ -194,9 +201,19 @@ class ServiceSettings(BaseSettings):
             ge=0,
             le=1,
             allow_inf_nan=False,
-            description="The share of traces that are recorded; who has decided before us decides",
+            description="The share of the traces that begin here that is recorded",
         ),
     ] = 1.0
+    traces_per_second: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1_000_000,
+            allow_inf_nan=False,
+            description="How many of the traces that begin here are recorded in a second, at most",
+        ),
+    ] = 100.0
+    traceparent_from: TraceparentFrom = "services"
 
     @model_validator(mode="before")
     @classmethod

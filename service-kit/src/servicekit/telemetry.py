@@ -65,7 +65,13 @@ class Telemetry:
             service=settings.service_name,
             version=settings.service_version,
         )
-        return cls(Tracing(otlp, share=settings.otel_traces_sampler_arg))
+        tracing = Tracing(
+            otlp,
+            share=settings.otel_traces_sampler_arg,
+            per_second=settings.traces_per_second,
+            are_callers_strangers=settings.traceparent_from == "strangers",
+        )
+        return cls(tracing)
 
     @property
     def spans(self) -> Spans | None:

@@ -34,7 +34,7 @@ class Sender:
 
     def __init__(self, url: str, pace: Pace = QUICK, *, timeout_s: float = 0.2) -> None:
         otlp = Otlp.to(url, service="test", version="1", timeout_s=timeout_s)
-        self._tracing = Tracing(otlp, pace=pace)
+        self._tracing = Tracing(otlp, per_second=1e6, pace=pace)
         self.sending = self._tracing.sending
 
     def end_spans(self, number: int) -> float:

@@ -34,15 +34,11 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
-def caller_app(collector_url: str, upstream_url: str, *, share: float = 1.0) -> FastAPI:
+def caller_app(collector_url: str, upstream_url: str, **values: object) -> FastAPI:
     """
     A service that asks another one.
     """
-    chosen = settings(
-        service_name="caller",
-        otel_exporter_otlp_endpoint=collector_url,
-        otel_traces_sampler_arg=share,
-    )
+    chosen = settings(service_name="caller", otel_exporter_otlp_endpoint=collector_url, **values)
     telemetry = Telemetry.configured(chosen)
     clients = Clients(chosen, telemetry)
     upstream = clients.to("sample", upstream_url)
@@ -161,7 +157,7 @@ async def test_the_share_that_is_not_recorded_is_recorded_nowhere(
     sample = sample_app(otel_exporter_otlp_endpoint=collector.url)
 
     async with serve(sample) as url:
-        app = caller_app(collector.url, url, share=0.0)
+        app = caller_app(collector.url, url, otel_traces_sampler_arg=0.0)
         async with calling(app) as client:
             answer = await client.get("/ask/7")
 
@@ -177,6 +173,52 @@ async def test_whoever_decided_before_decides(calling: Calling, collector: Colle
 
     async with calling(app) as client:
         await client.get("/things/1", headers=BROUGHT)
+
+    assert [one.trace_id for one in collector.sent] == [TRACE]
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+async def test_a_stranger_names_the_trace_and_does_not_have_it_recorded(
+    calling: Calling, collector: Collector, flags: str
+) -> None:
+    """
+    Where strangers call, our own share decides for us and for all whom we call, whatever they have decided; their
+    trace's id is kept.
+    """
+    brought = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-{flags}"}
+    unrecorded, recorded = (
+        {"traceparent_from": "strangers", "otel_traces_sampler_arg": share} for share in (0.0, 1.0)
+    )
+
+    async with serve(sample_app(otel_exporter_otlp_endpoint=collector.url)) as url:
+        async with calling(caller_app(collector.url, url, **unrecorded)) as client:
+            left_out = await client.get("/ask/7", headers=brought)
+        async with calling(caller_app(collector.url, url, **recorded)) as client:
+            chosen = await client.get("/ask/7", headers=brought)
+
+    assert left_out.headers["X-Trace-ID"] == chosen.headers["X-Trace-ID"] == TRACE
+    assert collector.paths(TRACE) == [
+        "? > GET /ask/{thing_id}",
+        "? > GET /ask/{thing_id} > GET sample",
+        "? > GET /ask/{thing_id} > GET sample > GET /things/{thing_id}",
+    ]
+
+
+async def test_a_rush_of_requests_is_recorded_up_to_a_bound(
+    calling: Calling, collector: Collector
+) -> None:
+    """
+    Beyond so many a second whole traces are left out, those of services' own requests as those of strangers.
+    """
+    app = sample_app(
+        otel_exporter_otlp_endpoint=collector.url,
+        traces_per_second=0.001,
+        traceparent_from="strangers",
+    )
+
+    async with calling(app) as client:
+        for headers in (BROUGHT, {}, BROUGHT):
+            assert (await client.get("/things/1", headers=headers)).status_code == 200
 
     assert [one.trace_id for one in collector.sent] == [TRACE]
 

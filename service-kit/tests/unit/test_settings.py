@@ -63,6 +63,8 @@ WRONG = {
     "DRAIN_TIMEOUT_SECONDS": ["-1", "601"],
     "OTEL_EXPORTER_OTLP_ENDPOINT": ["collector:4318"],
     "OTEL_TRACES_SAMPLER_ARG": ["-0.1", "1.1", "nan", "always_on"],
+    "TRACES_PER_SECOND": ["0", "-1", "nan", "inf"],
+    "TRACEPARENT_FROM": ["everybody"],
 }
 #: Fields of which any text is right, or whose rule spans two fields and is tested by itself.
 FREE = {

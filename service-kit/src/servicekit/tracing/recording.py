@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from servicekit import correlation
 from servicekit.correlation import Correlation
+from servicekit.tracing.choosing import Choice
 from servicekit.tracing.otlp import Kind, Otlp, Recorded
 from servicekit.tracing.sending import DEFAULT_PACE, Pace, Sending
 from servicekit.tracing.spans import Fact, Span
@@ -25,19 +26,30 @@ class Tracing:
     """
     Makes spans for requests, calls and pieces of work, and sends them on in the background.
 
-    A ``share`` of the traces that begin here is recorded; where somebody has decided before, so it is.
+    Of the traces that begin here, a ``share`` is recorded, and ``per_second`` at most. Where a caller has
+    decided before, so it is, unless callers are strangers: theirs are chosen from as if they began here.
     """
 
-    def __init__(self, otlp: Otlp, *, share: float = 1.0, pace: Pace = DEFAULT_PACE) -> None:
+    def __init__(
+        self,
+        otlp: Otlp,
+        *,
+        share: float = 1.0,
+        per_second: float = 100.0,
+        are_callers_strangers: bool = False,
+        pace: Pace = DEFAULT_PACE,
+    ) -> None:
         self.sending = Sending(otlp.deliver, otlp.close, pace=pace)
-        self._share = share
+        self._choice = Choice(share=share, per_second=per_second)
+        self._are_callers_strangers = are_callers_strangers
 
     @contextmanager
     def server_span(self, scope: Scope, ids: Correlation) -> Iterator[Correlation]:
         """
         The span of one request; yields its ids.
         """
-        if not self._is_recorded(ids):
+        begins_here = self._are_callers_strangers or ids.parent_span_id is None
+        if not (self._choice.is_chosen() if begins_here else ids.sampled):
             yield _unrecorded(ids)
             return
         span = _below(ids, scope.get("method", "WEBSOCKET"), "server", {})
@@ -101,11 +113,11 @@ class Tracing:
 
     def _is_recorded(self, ids: Correlation) -> bool:
         """
-        Whoever began the trace has decided; where it begins here, chance does.
+        Whoever began the trace has decided; one that begins here is chosen, or not.
         """
         if _above(ids) is not None:
             return ids.sampled
-        return random.random() < self._share  # noqa: S311  # nobody gains by guessing it
+        return self._choice.is_chosen()
 
 
 class _Unseen:
@@ -156,7 +168,7 @@ def _new_id(n_bytes: int) -> str:
 
 
 def _with_ids_of(span: Recorded, ids: Correlation) -> Correlation:
-    return ids._replace(trace_id=span.trace_id, span_id=span.span_id, is_span=True)
+    return ids._replace(trace_id=span.trace_id, span_id=span.span_id, sampled=True, is_span=True)
 
 
 def _unrecorded(ids: Correlation) -> Correlation:
