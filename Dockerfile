@@ -79,7 +79,7 @@ COPY --from=house /layers/inventory /
 EXPOSE 8001
 HEALTHCHECK --interval=10s --timeout=3s --retries=3 --start-period=60s --start-interval=1s \
     CMD ["python", "-m", "servicekit.probe", "http://127.0.0.1:8001/health/ready"]
-ENTRYPOINT ["python", "-m", "inventory"]
+ENTRYPOINT ["python", "-m", "servicekit.launch", "inventory"]
 CMD ["serve"]
 
 FROM service AS pricing-service
@@ -89,7 +89,7 @@ COPY --from=house /layers/pricing /
 EXPOSE 8002
 HEALTHCHECK --interval=10s --timeout=3s --retries=3 --start-period=60s --start-interval=1s \
     CMD ["python", "-m", "servicekit.probe", "http://127.0.0.1:8002/health/ready"]
-ENTRYPOINT ["python", "-m", "pricing"]
+ENTRYPOINT ["python", "-m", "servicekit.launch", "pricing"]
 CMD ["serve"]
 
 FROM service AS identity-service
@@ -99,7 +99,7 @@ COPY --from=house /layers/identity /
 EXPOSE 8003
 HEALTHCHECK --interval=10s --timeout=3s --retries=3 --start-period=60s --start-interval=1s \
     CMD ["python", "-m", "servicekit.probe", "http://127.0.0.1:8003/health/ready"]
-ENTRYPOINT ["python", "-m", "identity"]
+ENTRYPOINT ["python", "-m", "servicekit.launch", "identity"]
 CMD ["serve"]
 
 FROM service AS api-gateway
@@ -109,5 +109,5 @@ COPY --from=house /layers/gateway /
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --retries=3 --start-period=60s --start-interval=1s \
     CMD ["python", "-m", "servicekit.probe", "http://127.0.0.1:8000/health/ready"]
-ENTRYPOINT ["python", "-m", "gateway"]
+ENTRYPOINT ["python", "-m", "servicekit.launch", "gateway"]
 CMD ["serve"]

@@ -250,6 +250,19 @@ def test_images_are_targets_and_carry_one_version(compose: Compose) -> None:
         assert {str(container["image"]).partition(":")[2]} == versions, name
 
 
+def test_an_image_ends_by_sigterm_from_its_first_moment_on() -> None:
+    """
+    Each begins its own service by what takes a signal before all imports: in a pod it is the first process.
+    """
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    stages = {stage.partition("\n")[0]: stage for stage in text.split("\nFROM service AS ")[1:]}
+
+    assert set(stages) == set(SETTINGS)
+    for name, stage in stages.items():
+        package = SETTINGS[name].__module__.partition(".")[0]
+        assert f'\nENTRYPOINT ["python", "-m", "servicekit.launch", "{package}"]\n' in stage, name
+
+
 def test_an_image_holds_no_tool_that_builds_or_tests() -> None:
     """
     What is installed is what the distributions need to run: none of the house's own, of builders, of tests.
