@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,7 @@ from pydantic.config import JsonDict
 
 from servicekit.auth import PUBLIC
 from servicekit.serving.lifecycle import Lifecycle, Phase
+from servicekit.unharmed import Unharmed
 
 CHECK_TIMEOUT_S = 1.0
 RESULT_KEPT_S = 1.0
@@ -143,13 +145,16 @@ class Checks:
         return any(c.is_required and results[c.name] == "unhealthy" for c in self._checks)
 
     async def _ask(self, check: HealthCheck) -> DependencyState:
-        try:
+        # Whatever a check raises, its dependency is not well.
+        with Unharmed(partial(_tell_unwell, check.name)):
             async with asyncio.timeout(CHECK_TIMEOUT_S):
                 await check.ping()
-        except Exception as error:  # noqa: BLE001 - whatever a check raises, its dependency is not well
-            log.warning("health.check_failed", dependency=check.name, reason=type(error).__name__)
-            return "unhealthy"
-        return "healthy"
+            return "healthy"
+        return "unhealthy"
+
+
+def _tell_unwell(dependency: str, error: Exception) -> None:
+    log.warning("health.check_failed", dependency=dependency, reason=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

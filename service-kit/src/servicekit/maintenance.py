@@ -7,16 +7,18 @@ Each replica does all of it; every task must be safe to do at the same moment el
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from servicekit.errors import ServiceUnavailable
+from servicekit.unharmed import unharmed
 
 log = structlog.get_logger()
 
 Task = Callable[[], Awaitable[object]]
+Outcome = Literal["done", "postponed", "failed"]
 
 
 class TaskRuns:
@@ -33,10 +35,10 @@ class TaskRuns:
         """
         Tell of a task from the first scrape on, or its first failure would be no increase.
         """
-        for outcome in ("done", "postponed", "failed"):
+        for outcome in get_args(Outcome):
             self._runs.labels(task, outcome)
 
-    def ended(self, task: str, outcome: Literal["done", "postponed", "failed"]) -> None:
+    def ended(self, task: str, outcome: Outcome) -> None:
         """
         A task has run.
         """
@@ -68,16 +70,7 @@ class Maintenance:
         Do every task.
         """
         for name, task in self._tasks.items():
-            try:
-                await task()
-            except ServiceUnavailable as error:
-                log.warning("maintenance.task_postponed", task=name, code=error.code)
-                self._runs.ended(name, "postponed")
-            except Exception:  # a worker's loop: the next round tries again, whatever it was
-                log.exception("maintenance.task_failed", task=name)
-                self._runs.ended(name, "failed")
-            else:
-                self._runs.ended(name, "done")
+            self._runs.ended(name, await _outcome(name, task))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -95,3 +88,14 @@ class Maintenance:
         while True:
             await self._sleep(self._interval_s)
             await self.once()
+
+
+async def _outcome(name: str, task: Task) -> Outcome:
+    with unharmed("maintenance.task_failed", task=name):
+        try:
+            await task()
+        except ServiceUnavailable as error:
+            log.warning("maintenance.task_postponed", task=name, code=error.code)
+            return "postponed"
+        return "done"
+    return "failed"

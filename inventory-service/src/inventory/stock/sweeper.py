@@ -21,6 +21,7 @@ from inventory.stock.books import carry_out
 from inventory.stock.models import EXPIRE
 from servicekit.database import Database
 from servicekit.errors import StorefrontError
+from servicekit.unharmed import Unharmed
 
 log = structlog.get_logger()
 
@@ -46,15 +47,13 @@ class Sweeper:
         Expire every reservation that is due; returns how many there were.
         """
         total = 0
-        try:
+        # Whatever it is, it comes again below, by its order.
+        with Unharmed(_tell_taken_apart, but=StorefrontError):
             while (expired := await self._database.transact(self._some)) is not None:
                 self._events.moved(Kind.EXPIRED, expired)
                 total += expired
-        except StorefrontError:
-            raise
-        except Exception:  # noqa: BLE001 - whatever it is, it comes again below, by its order
-            total += await self._one_by_one()
-        return total
+            return total
+        return total + await self._one_by_one()
 
     async def _one_by_one(self) -> int:
         async with self._database.read() as connection:
@@ -62,16 +61,16 @@ class Sweeper:
         return sum([await self._expired_of(order_id) for order_id in order_ids])
 
     async def _expired_of(self, order_id: str) -> int:
-        try:
+        # The next round tries again, and the others go on.
+        with Unharmed(partial(self._failed, order_id), but=StorefrontError):
             expired = await self._database.transact(partial(self._expire, order_id=order_id))
-        except StorefrontError:
-            raise
-        except Exception:  # a worker's loop: the next round tries again, and the others go on
-            log.exception("stock.sweep_failed", order_id=order_id)
-            self._events.sweep_failed()
-            return 0
-        self._events.moved(Kind.EXPIRED, expired, order_id=order_id)
-        return expired
+            self._events.moved(Kind.EXPIRED, expired, order_id=order_id)
+            return expired
+        return 0
+
+    def _failed(self, order_id: str, error: Exception) -> None:
+        log.error("stock.sweep_failed", order_id=order_id, exc_info=error)
+        self._events.sweep_failed()
 
     async def _some(self, connection: AsyncConnection) -> int | None:
         now = self._now()
@@ -89,3 +88,7 @@ class Sweeper:
         due = [] if order is None else order.due(now)
         await carry_out(connection, EXPIRE, due, by=SWEEPER, at=now)
         return len(due)
+
+
+def _tell_taken_apart(error: Exception) -> None:
+    log.warning("stock.sweep_taken_apart", reason=type(error).__name__)

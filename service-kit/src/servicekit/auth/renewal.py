@@ -19,6 +19,7 @@ import structlog
 
 from servicekit import correlation
 from servicekit.correlation import Correlation
+from servicekit.unharmed import Unharmed
 
 T = TypeVar("T")
 
@@ -119,20 +120,21 @@ class Renewal(Generic[T]):
 
     async def _renew(self) -> None:
         began_at = self._now()
-        try:
+        # Whatever fails, the last value stays, and the fetch is repeated.
+        with Unharmed(self._failed):
             async with asyncio.timeout(self._fetch_timeout_s):
                 value = await self._fetch()
-        except Exception as error:  # noqa: BLE001 - a task's outermost handler: whatever fails, the last value stays and the fetch is repeated
-            self._failures += 1
-            self._on_failure()
-            # Not the message: it may quote what was sent or received.
-            log.warning(
-                "auth.renewal_failed",
-                of=self._name,
-                error=type(error).__name__,
-                failures=self._failures,
-            )
-            return
-        self.value = value
-        self.fetched_at = began_at
-        self._failures = 0
+            self.value = value
+            self.fetched_at = began_at
+            self._failures = 0
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        self._on_failure()
+        # Not the message: it may quote what was sent or received.
+        log.warning(
+            "auth.renewal_failed",
+            of=self._name,
+            error=type(error).__name__,
+            failures=self._failures,
+        )

@@ -20,6 +20,7 @@ from servicekit.durable.transact import Given, Transact
 from servicekit.durable.works import Works
 from servicekit.errors import ServiceUnavailable
 from servicekit.sagas import Ending, Pause, Runner, Saga, Watch, Work
+from servicekit.unharmed import unharmed
 
 #: Recovered works that make their first attempts at once: a restart must not flood who was slow.
 _RECOVERING_AT_ONCE: Final = 8
@@ -58,6 +59,15 @@ async def _to_the_end(
     """
     limit.reschedule(None)
     await ended(work, ending)
+
+
+def _read(name: str, given: Given) -> Errand:
+    """
+    What is to be done. What cannot be read here another release has written, which can, and is left to it.
+    """
+    with unharmed("saga.unreadable", saga=name):
+        return Errand.of(given)
+    raise asyncio.CancelledError
 
 
 async def _no_pause(_work_id: str, _seconds: float) -> None:
@@ -102,7 +112,11 @@ class Carrier:
         """
         saga, work = self._sagas[name], errand.work
         runner = self._runner(_no_pause)
-        with correlation.correlated(errand.ids), self._works.running(key_of(name, work.id)):
+        with (
+            correlation.correlated(errand.ids),
+            self._works.running(key_of(name, work.id)),
+            unharmed("saga.broken_off", saga=name, work=work.id),
+        ):
             try:
                 async with asyncio.timeout(AT_ONCE_S) as limit:
                     unhurried = replace(saga, ended=partial(_to_the_end, limit, saga.ended))
@@ -112,11 +126,9 @@ class Carrier:
             except ServiceUnavailable as error:
                 log.warning("saga.postponed", saga=name, work=work.id, code=error.code)
                 return False
-            except Exception:  # the outermost handler: the engine goes on with the work
-                log.exception("saga.broken_off", saga=name, work=work.id)
-                return False
             self._over(saga, work, ending)
             return True
+        return False
 
     async def stop(self, within_s: float) -> int:
         """
@@ -134,24 +146,21 @@ class Carrier:
         return len(left)
 
     async def _carry(self, saga: Saga, given: Given) -> str:
-        try:
-            errand = Errand.of(given)
-        except Exception:  # as below: another release has written it, and can read it
-            log.exception("saga.unreadable", saga=saga.name)
-            raise asyncio.CancelledError from None
+        errand = _read(saga.name, given)
         key = key_of(saga.name, errand.work.id)
         with correlation.correlated(errand.ids), self._works.running(key) as is_recovered:
             if self._is_stopping and is_recovered:
                 # As if it had not been handed over: whoever comes next takes it up.
                 raise asyncio.CancelledError
-            try:
-                return await self._outcome(saga, errand.work, is_recovered=is_recovered)
-            except ServiceUnavailable as error:
-                log.warning("saga.postponed", saga=saga.name, work=errand.work.id, code=error.code)
-                self._resume_later(key, errand.work.id)
-            except Exception:  # the outermost handler: the journal would take an error for the end
-                log.exception("saga.broken_off", saga=saga.name, work=errand.work.id)
-                self._resume_later(key, errand.work.id)
+            # The journal would take an error for the end.
+            with unharmed("saga.broken_off", saga=saga.name, work=errand.work.id):
+                try:
+                    return await self._outcome(saga, errand.work, is_recovered=is_recovered)
+                except ServiceUnavailable as error:
+                    log.warning(
+                        "saga.postponed", saga=saga.name, work=errand.work.id, code=error.code
+                    )
+            self._resume_later(key, errand.work.id)
         raise asyncio.CancelledError
 
     async def _outcome(self, saga: Saga, work: Work, *, is_recovered: bool) -> str:
@@ -213,14 +222,13 @@ class Carrier:
         """
         while True:
             await self._patience.pauses.pause(work_id, _RESUMED_AFTER_S)
-            try:
-                await self._transact.resume([key])
-            except ServiceUnavailable as error:
-                log.warning("saga.postponed", work=key, code=error.code)
-            except Exception:  # a worker's loop: the work must not be left behind
-                log.exception("saga.not_resumed", work=key)
-            else:
-                return
+            with unharmed("saga.not_resumed", work=key):
+                try:
+                    await self._transact.resume([key])
+                except ServiceUnavailable as error:
+                    log.warning("saga.postponed", work=key, code=error.code)
+                else:
+                    return
 
     def _counted(self, saga: Saga) -> Saga:
         return replace(saga, witness=CountingWitness(saga.name, saga.witness, self._metrics))

@@ -27,6 +27,7 @@ from servicekit.durable.errors import JournalPending
 from servicekit.durable.storage import connection_options
 from servicekit.durable.transact import VERSION
 from servicekit.errors import ServiceUnavailable
+from servicekit.unharmed import unharmed
 
 _BATCH: Final = 500
 
@@ -159,12 +160,12 @@ class Replicas:
     async def _joined(self) -> Connection:
         options = self._address | connection_options(f"{self._name} replica")
         connection = await psycopg.AsyncConnection.connect(autocommit=True, **options)
-        try:
+        async with AsyncExitStack() as unless_joined:
+            # Cancelled, too: its lock would be held by nobody.
+            unless_joined.push_async_callback(connection.close)
             await connection.execute("SELECT pg_advisory_lock(%s)", (_key(self._me),))
             await connection.execute(_BEAT, self._facts)
-        except BaseException:  # cancelled, too: its lock would be held by nobody
-            await connection.close()
-            raise
+            unless_joined.pop_all()
         return connection
 
     async def _leave(self) -> None:
@@ -181,13 +182,12 @@ class Replicas:
 
     async def _forever(self) -> None:
         while True:
-            try:
-                await self._while_connected()
-            # TimeoutError is an OSError.
-            except (psycopg.Error, OSError, ServiceUnavailable) as error:
-                log.warning("sagas.replica_disconnected", reason=type(error).__name__)
-            except Exception:  # a worker's loop: others depend on its going on
-                log.exception("sagas.watch_failed")
+            with unharmed("sagas.watch_failed"):
+                try:
+                    await self._while_connected()
+                # TimeoutError is an OSError.
+                except (psycopg.Error, OSError, ServiceUnavailable) as error:
+                    log.warning("sagas.replica_disconnected", reason=type(error).__name__)
             await self._drop()
             await asyncio.sleep(self._pace.reconnect_after_s)
 

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -84,11 +84,11 @@ class Transact:
         database is away. The loop is blocked for a few statements: DBOS takes to the loop of its thread.
         """
         await asyncio.to_thread(self._storage.check)
-        try:
+        async with AsyncExitStack() as unless_launched:
+            # What is launched has threads that go on.
+            unless_launched.push_async_callback(self.destroy)
             self._launch(workflows)
-        except BaseException:  # cancelled, too: what is launched has threads that go on
-            await self.destroy()
-            raise
+            unless_launched.pop_all()
 
     def _launch(self, workflows: Mapping[str, Carry]) -> None:
         with _quiet_log():

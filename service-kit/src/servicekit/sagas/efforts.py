@@ -1,9 +1,9 @@
 """
 A step that is to be done, or undone: what its attempts come to, and who is told.
+
+What goes wrong with a witness is its own business: the work goes on.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ import structlog
 
 from servicekit.sagas.models import Deed, Done, Entry, Outcome, Refused, Saga, Unknown, What, Work
 from servicekit.sagas.watching import Attempt
+from servicekit.unharmed import unharmed
 
 log = structlog.get_logger()
 
@@ -53,7 +54,7 @@ class Effort:
         """
         The first attempt had no known outcome.
         """
-        with _unharmed("repeating"):
+        with unharmed("saga.witness_failed", telling="repeating"):
             self.saga.witness.repeating(self.work, self.step, _why(outcome))
 
     async def is_flagged(self, outcome: Outcome) -> bool:
@@ -62,31 +63,18 @@ class Effort:
         """
         facts = {"saga": self.saga.name, "work": self.work.id, "step": self.step}
         log.error("saga.needs_attention", why=_why(outcome), **facts)
-        try:
+        with unharmed("saga.attention_not_told", work=self.work.id):
             await self.saga.witness.needs_attention(self.work, self.step, _why(outcome))
-        except Exception:  # the outermost handler of a witness, as in _unharmed
-            log.exception("saga.attention_not_told", work=self.work.id)
-            return False
-        return True
+            return True
+        return False
 
 
 def show(saga: Saga, work: Work, entry: Entry) -> None:
     """
     Tell the saga's witness what a step came to.
     """
-    with _unharmed("saw"):
+    with unharmed("saga.witness_failed", telling="saw"):
         saga.witness.saw(work, entry)
-
-
-@contextmanager
-def _unharmed(telling: str) -> Iterator[None]:
-    """
-    What goes wrong with a witness is its own business: the work goes on.
-    """
-    try:
-        yield
-    except Exception:  # the outermost handler of a witness
-        log.exception("saga.witness_failed", telling=telling)
 
 
 def _why(outcome: Outcome) -> str:

@@ -30,6 +30,7 @@ from servicekit.sagas.models import (
     nothing,
 )
 from servicekit.sagas.watching import NOBODY, Watch
+from servicekit.unharmed import unharmed
 
 #: What one attempt may take where no end of the work's own is nearer; s.
 ATTEMPT_S: Final = 10.0
@@ -171,23 +172,22 @@ class Runner:
         left_s = ATTEMPT_S if work.until is None else (work.until - self._now()).total_seconds()
         if left_s <= 0:
             return Unknown("DEADLINE_EXCEEDED")
-        try:
-            with deadline.within(min(left_s, ATTEMPT_S)):
-                return await effort.deed(work)
-        except Exception:  # the outermost handler of a step: no mistake may lose the work
-            log.exception("saga.attempt_failed", work=work.id, step=effort.step)
-            return Unknown("INTERNAL")
+        with (
+            unharmed("saga.attempt_failed", work=work.id, step=effort.step),
+            deadline.within(min(left_s, ATTEMPT_S)),
+        ):
+            return await effort.deed(work)
+        return Unknown("INTERNAL")
 
     async def _tell(self, saga: Saga, work: Work, ending: Ending) -> None:
         for attempts in count(1):
-            try:
-                await saga.ended(work, ending)
-            except ServiceUnavailable as error:
-                log.warning("saga.end_not_told", saga=saga.name, work=work.id, code=error.code)
-            except Exception:  # as above: what has ended must become known
-                log.exception("saga.end_not_told", saga=saga.name, work=work.id)
-            else:
-                return
+            with unharmed("saga.end_not_told", saga=saga.name, work=work.id):
+                try:
+                    await saga.ended(work, ending)
+                except ServiceUnavailable as error:
+                    log.warning("saga.end_not_told", saga=saga.name, work=work.id, code=error.code)
+                else:
+                    return
             await self._pause(work.id, _pause_s(attempts, self._now(), None))
 
 

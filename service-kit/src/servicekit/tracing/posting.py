@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection, parse_headers
@@ -88,12 +89,13 @@ class Session:
         connection = socket.create_connection((host, port), _left_s(over_at))
         if not is_tls:
             return connection
-        try:
+        with ExitStack() as unless_wrapped:
+            # Nobody else knows the connection, until it belongs to the one that is secure.
+            unless_wrapped.callback(connection.close)
             connection.settimeout(_left_s(over_at))
-            return self._tls.wrap_socket(connection, server_hostname=host)
-        except BaseException:  # whatever it is, nobody else knows the connection
-            connection.close()
-            raise
+            secure = self._tls.wrap_socket(connection, server_hostname=host)
+            unless_wrapped.pop_all()
+        return secure
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -16,6 +16,8 @@ import structlog
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from servicekit.unharmed import Unharmed
+
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -128,14 +130,14 @@ class Sending(Collector, Generic[T]):
         batch = [self._line.popleft() for _ in range(min(self._pace.at_once, len(self._line)))]
         if not batch:
             return
-        try:
-            is_taken = self._deliver_to(batch)
-        except Exception as error:  # noqa: BLE001  # a thread's outermost handler: traces harm nobody
-            self._failed(batch, type(error).__name__)
-            return
-        if not is_taken:
-            self._failed(batch, "not taken")
-            return
+        # Traces harm nobody, and without this thread there would be none.
+        with Unharmed(lambda error: self._failed(batch, type(error).__name__)):
+            if self._deliver_to(batch):
+                self._taken(batch)
+            else:
+                self._failed(batch, "not taken")
+
+    def _taken(self, batch: Sequence[T]) -> None:
         self._sent += len(batch)
         if self._failures:
             log.info("traces.sent_again", refused=self._refused, left_out=self._left_out)
