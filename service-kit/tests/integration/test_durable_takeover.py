@@ -3,6 +3,7 @@ Replicas that watch each other, at a quicker pace than in production.
 """
 
 import asyncio
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -176,6 +177,24 @@ async def test_replica_that_is_frozen_is_known_by_its_silence(journal: Journal) 
         await eventually(lambda: journal.told == [("frozen", 1)], within_s=_SOON_S)
         with pytest.raises(ServiceUnavailable):
             frozen.ping()
+
+
+async def test_who_stood_still_lets_others_speak_first(journal: Journal) -> None:
+    """
+    When a whole machine goes on after a pause, the silence of the others was that of the machine.
+    """
+    other = journal.made("other")
+    async with journal.replica("watcher") as watcher, other.membership():
+        journal.has("other", "w1")
+        time.sleep(2 * _PACE.frozen_after_s)  # noqa: ASYNC251 - nobody speaks meanwhile
+        for _ in range(2):
+            before = watcher._heard_at
+            await eventually(lambda: watcher._heard_at > before, within_s=_SOON_S)  # noqa: B023
+        told_at_once = list(journal.told)
+
+        await eventually(lambda: journal.told == [("frozen", 1)], within_s=_SOON_S)
+
+    assert told_at_once == []
 
 
 async def test_nobody_is_thought_lost_after_an_outage(own_postgres: PostgresProcess) -> None:

@@ -6,8 +6,9 @@ the database every second. One whose lock is free and which has been silent for 
 one that holds its lock and has been silent for longer is *frozen*. Either way its work is resumed,
 which gives each work a new owner: what the old one still does, DBOS refuses to record.
 
-Judging begins a few seconds after a replica's own connection was made. When the database
-comes back from an outage all replicas have been silent for long, and have time to speak.
+Judging begins a few seconds after a replica's own connection was made, and after it stood still
+itself. When the database comes back from an outage, or a machine goes on after a pause, all replicas
+have been silent for long, and have time to speak.
 """
 
 import asyncio
@@ -78,6 +79,13 @@ class Pace:
     judging_after_s: float = 3.0
     reconnect_after_s: float = 0.5
     round_s: float = 5.0
+
+    @property
+    def late_s(self) -> float:
+        """
+        Who speaks so late was as silent as one that is gone, and may have stood still with all others.
+        """
+        return self.every_s + self.gone_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +210,16 @@ class Replicas:
                 self._connection = await self._joined()
         loop = asyncio.get_running_loop()
         judging_at = loop.time() + self._pace.judging_after_s
+        rests_since = loop.time()
         while True:
             async with asyncio.timeout(self._pace.round_s):
                 await self._connection.execute(_BEAT, self._facts)
             self._heard_at = time.monotonic()
+            if loop.time() - rests_since > self._pace.late_s:
+                judging_at = loop.time() + self._pace.judging_after_s
             if self.is_judging and loop.time() >= judging_at:
                 await self._judge()
+            rests_since = loop.time()
             await asyncio.sleep(self._pace.every_s)
 
     async def _judge(self) -> None:
