@@ -96,6 +96,7 @@ async def test_keys_do_not_wait_for_each_other() -> None:
     assert await asyncio.gather(*waiting) == ["a 1", "b 2", "c 3"]
 
 
+@pytest.mark.leaping_time
 async def test_nothing_is_left_of_a_key_that_nobody_waits_for() -> None:
     """
     Whether it was answered, failed, ran out of time or was given up: its lane is gone.

@@ -164,6 +164,7 @@ async def test_what_fails_later() -> None:
     assert [message.get("more_body") for message in sent] == [None, True]
 
 
+@pytest.mark.leaping_time
 async def test_until_the_deadline() -> None:
     """
     A report that is not whole at the request's deadline is broken off, and left behind closed.
@@ -188,6 +189,7 @@ async def test_until_the_deadline() -> None:
     assert sent[-1]["more_body"]
 
 
+@pytest.mark.leaping_time
 async def test_a_slow_client() -> None:
     """
     The time is that of the whole answer: also a client that does not read on has it broken off.

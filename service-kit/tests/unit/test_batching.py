@@ -326,6 +326,7 @@ async def test_too_many_waiting_is_overloaded(source: Source, ask: Asking) -> No
     assert await asyncio.gather(first, *waiting) == ["FIRST", *"ABCDEF"]
 
 
+@pytest.mark.leaping_time
 async def test_each_waiter_leaves_at_its_own_deadline(source: Source, batcher: StrBatcher) -> None:
     """
     A short deadline ends that lookup alone; the call has the latest deadline of its lookups.
@@ -441,6 +442,7 @@ async def test_load_many_says_which_keys_were_turned_away(
     assert isinstance(answers[6], Overloaded)
 
 
+@pytest.mark.leaping_time
 async def test_load_many_leaves_at_the_deadline_with_what_it_has(
     source: Source, batcher: StrBatcher
 ) -> None:
@@ -566,6 +568,7 @@ async def test_bounds_must_be_positive(source: Source, bound: str) -> None:
         )
 
 
+@pytest.mark.leaping_time
 async def test_deadline_is_kept_even_when_the_source_never_answers(
     source: Source, batcher: StrBatcher
 ) -> None:

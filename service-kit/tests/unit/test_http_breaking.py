@@ -192,12 +192,19 @@ async def test_calls_from_before_do_not_count_after() -> None:
     assert inventory.breaker.snapshot().state is State.OPEN
 
 
+@pytest.mark.leaping_time
 async def test_tiny_deadlines_do_not_open_it() -> None:
     """
     A client that gives no time cannot cut the others off from a healthy upstream.
     """
     network = HeldNetwork()
-    inventory = ServiceClient("inventory", "http://inventory", caller="gateway", network=network)
+    inventory = ServiceClient(
+        "inventory",
+        "http://inventory",
+        caller="gateway",
+        network=network,
+        clock=asyncio.get_running_loop().time,
+    )
 
     for _ in range(20):
         with deadline.within(0.002):
@@ -207,6 +214,7 @@ async def test_tiny_deadlines_do_not_open_it() -> None:
     assert inventory.breaker.snapshot().failures_in_a_row == 0
 
 
+@pytest.mark.leaping_time
 async def test_long_waits_that_a_deadline_ends_do_open_it() -> None:
     """
     From ``slow_call_s`` on the wire, a call cut short speaks against the upstream.
@@ -218,6 +226,7 @@ async def test_long_waits_that_a_deadline_ends_do_open_it() -> None:
         caller="gateway",
         network=network,
         policy=Policy(slow_call_s=0.01, max_attempts=1),
+        clock=asyncio.get_running_loop().time,
     )
 
     for _ in range(5):
@@ -227,6 +236,7 @@ async def test_long_waits_that_a_deadline_ends_do_open_it() -> None:
     assert inventory.breaker.snapshot().state is State.OPEN
 
 
+@pytest.mark.leaping_time
 async def test_attempts_that_run_out_of_time_open_it() -> None:
     """
     The attempt's own limit is the upstream's fault, however short a call it was.

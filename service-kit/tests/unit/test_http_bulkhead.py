@@ -63,6 +63,7 @@ async def test_full_line_is_overloaded_at_once() -> None:
     assert len(network.sent) == 3
 
 
+@pytest.mark.leaping_time
 async def test_nobody_waits_in_line_beyond_the_deadline() -> None:
     """
     A write that never left the line did not happen, and says so.

@@ -490,6 +490,7 @@ async def test_error_names_no_address() -> None:
     assert "8001" not in str(caught.value)
 
 
+@pytest.mark.leaping_time
 @pytest.mark.parametrize(("method", "error"), [("get", DeadlineExceeded), ("post", OutcomeUnknown)])
 async def test_time_that_runs_out_on_the_wire(method: str, error: type[Exception]) -> None:
     """
@@ -514,6 +515,7 @@ async def test_without_time_nothing_is_sent(method: str) -> None:
     assert network.sent == []
 
 
+@pytest.mark.leaping_time
 async def test_deadline_tells_what_was_given() -> None:
     """
     The error carries the time that the call had.
@@ -590,6 +592,7 @@ async def test_failing_token_source_is_its_own_failure() -> None:
     assert inventory.breaker.snapshot().failures_in_a_row == 0
 
 
+@pytest.mark.leaping_time
 async def test_stalled_token_source_ends_at_the_deadline() -> None:
     """
     Whatever takes the time, the call ends when it is over; nothing was sent.

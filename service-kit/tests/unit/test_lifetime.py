@@ -148,6 +148,7 @@ async def test_a_write_outlives_its_client(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.leaping_time
 async def test_the_deadline_ends_any_request(method: str) -> None:
     """
     When the time that the caller gave is over, the work is cancelled.
@@ -162,6 +163,7 @@ async def test_the_deadline_ends_any_request(method: str) -> None:
     assert caught.value.details == {"deadlineMs": 20} | unknown
 
 
+@pytest.mark.leaping_time
 async def test_the_services_own_limit_holds_too() -> None:
     """
     A caller cannot ask for more time than the service gives.
@@ -193,6 +195,7 @@ async def test_a_deadline_that_is_no_number_is_refused(value: str) -> None:
         await serving(Route(), Client(), request(X_Request_Deadline_Ms=value))
 
 
+@pytest.mark.leaping_time
 async def test_an_answer_that_has_begun_may_take_its_time() -> None:
     """
     The deadline is for the beginning of an answer: a stream is not cut.
@@ -222,6 +225,7 @@ async def test_a_stream_hears_its_client_leave() -> None:
     assert route.ending == "heard the client leave"
 
 
+@pytest.mark.leaping_time
 async def test_the_remaining_time_is_known_inside() -> None:
     """
     The route, and whatever it calls, knows how much time is left.
@@ -258,6 +262,7 @@ async def test_open_paths_know_no_deadline() -> None:
         ("POST", "/", 30),
     ],
 )
+@pytest.mark.leaping_time
 async def test_an_allowance_is_for_its_method_and_path_alone(
     method: str, path: str, given_s: float
 ) -> None:
@@ -288,6 +293,7 @@ async def test_a_timeout_of_the_routes_own_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("leave", [lambda c: c.has_left.set(), lambda _c: None])
+@pytest.mark.leaping_time
 async def test_nothing_is_left_behind(leave: Callable[[Client], None]) -> None:
     """
     However a request ends, no task of its watch remains.

@@ -7,6 +7,7 @@ import gc
 import time
 from collections.abc import Mapping, Sequence
 
+import pytest
 from lookups import Source, turns
 
 from servicekit import deadline
@@ -42,6 +43,7 @@ async def test_one_wait_is_over_when_every_batcher_has_answered() -> None:
     assert (name.answer(wait), price.answer(wait)) == ("A", "B")
 
 
+@pytest.mark.leaping_time
 async def test_what_one_batcher_does_not_answer_in_time_harms_no_other() -> None:
     """
     At the moment that ``until`` names, what is there is there, and the rest is past its deadline.
@@ -69,6 +71,7 @@ async def test_until_never_lengthens_the_deadline() -> None:
     assert [wait.deadline_at for wait in waits] == [now + 1, now + 0.5, now + 1]
 
 
+@pytest.mark.leaping_time
 async def test_what_cannot_begin_has_its_error_and_is_not_waited_for() -> None:
     """
     A full line, a closed batcher and a time that is over are answers like others.

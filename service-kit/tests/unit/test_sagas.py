@@ -295,6 +295,7 @@ async def test_witness_that_fails_does_no_harm(telling: str) -> None:
     assert ending.how == "done"
 
 
+@pytest.mark.leaping_time
 async def test_attempt_has_what_is_left_of_the_time() -> None:
     """
     A deed's calls have until the work's time is over, never more than ten seconds, whoever started it.
