@@ -258,3 +258,24 @@ def test_the_counts_stand_among_the_metrics(sender: Sender) -> None:
 
     for outcome in ("sent", "refused", "left_out"):
         assert f'trace_spans_total{{outcome="{outcome}"}} 0.0' in text
+
+
+async def test_a_fault_of_ours_ends_no_sending(events: list[EventDict]) -> None:
+    """
+    What cannot be delivered for whatever reason is refused, told of by its kind, and the next is sent.
+    """
+    faults = [ZeroDivisionError("of ours")]
+
+    def deliver(_batch: Sequence[str]) -> bool:
+        if faults:
+            raise faults.pop()
+        return True
+
+    sending = Sending(deliver, lambda: None, pace=QUICK)
+    sending.put("first")
+    await eventually(lambda: any(line["event"] == "traces.not_sent" for line in events))
+    sending.put("second")
+    await eventually(lambda: any(line["event"] == "traces.sent_again" for line in events))
+    sending.close()
+
+    assert [line.get("why") for line in events] == ["ZeroDivisionError", None]
