@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import promql_parser
-import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+import yaml
 from pydantic import BaseModel
 
 from tools.observability.boards import ALL

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+import yaml
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware

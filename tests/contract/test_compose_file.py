@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+import yaml
 
 from gateway.settings import Settings as GatewaySettings
 from identity.settings import Settings as IdentitySettings

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from yaml import YAMLError  # type: ignore[import-untyped]  # PyYAML ships no types
+from yaml import YAMLError
 
 from tools.k8s_check import scan
 from tools.k8s_check.checking import check

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+import yaml
 from pydantic import JsonValue, TypeAdapter
 
 #: The one in C is ten times faster, and not everywhere.

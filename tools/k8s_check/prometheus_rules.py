@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+import yaml
 from pydantic import JsonValue
 
 from tools.k8s_check.manifests import read
