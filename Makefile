@@ -23,7 +23,7 @@ VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' api-gateway/pyproject.tom
 COMPOSE = STOREFRONT_VERSION=$(VERSION) $(if $(findstring observability,$(COMPOSE_PROFILES)),\
 	OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318) docker compose
 
-.PHONY: images up down smoke rolling help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check observability-check for-run for-dev
+.PHONY: images subnets up down smoke rolling help demo clean-data test check lint types format lock bench chaos trace coverage clean deploy k8s-check observability-check for-run for-dev
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +67,11 @@ images: ## build the services' images (VERSION=...)
 			$(if $(CA_FILE),--secret id=ca.crt$(comma)src=$(CA_FILE)) . >/dev/null || exit 1; \
 	done
 
-up: images ## run the shop in containers (GATEWAY_PORT=8000, COMPOSE_PROFILES=observability)
+# What is no network of this shop's keeps it from having its own: said before anything is built.
+subnets:
+	@$$(tools/find-python) -m tools.compose.subnets
+
+up: subnets images ## run the shop in containers (GATEWAY_PORT=8000, COMPOSE_PROFILES=observability)
 	@$(COMPOSE) up --wait --no-build --quiet-pull
 	@echo "The shop is running: http://127.0.0.1:$${GATEWAY_PORT:-8000}"
 	@echo "  make smoke                            goes shopping there"

@@ -128,25 +128,27 @@ async def test_gateways_believe_the_balancer_and_nobody_else(text: str) -> None:
     and who comes to a gateway directly cannot choose an address.
     """
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    said = re.search(r"TRUSTED_PROXIES: \$\{BALANCED_SUBNET:-(\S+)\},", compose)
-    subnet = re.search(r"subnet: \"\$\{BALANCED_SUBNET:-(\S+)\}\"", compose)
+    said = re.search(r"TRUSTED_PROXIES: \$\{SUBNET_PREFIX:-([\d.]+)\}(\S+),", compose)
+    subnet = re.search(
+        r"balanced:[^}]*\}[^}]*subnet: \"\$\{SUBNET_PREFIX:-([\d.]+)\}(\S+)\"", compose
+    )
 
     assert said
     assert subnet
-    trusted = [said[1]]
+    trusted = ["".join(said.groups())]
     through = await seen_address(trusted, peer=BALANCER, forwarded="203.0.113.9, 198.51.100.7")
     directly = await seen_address(trusted, peer="172.18.0.1", forwarded="203.0.113.9")
     behind_tls = await seen_address(
         [*trusted, "172.16.0.0/12"], peer=BALANCER, forwarded="198.51.100.7, 172.18.0.1"
     )
 
-    assert said[1] == subnet[1]
+    assert said.groups() == subnet.groups()
     # None of those that Docker gives to networks by itself, and narrow.
     assert not any(
-        ip_network(said[1]).overlaps(ip_network(pool))
+        ip_network(trusted[0]).overlaps(ip_network(pool))
         for pool in ("172.16.0.0/12", "192.168.0.0/16")
     )
-    assert ip_network(said[1]).num_addresses <= 16
+    assert ip_network(trusted[0]).num_addresses <= 16
     # Appended by the balancer: the last is what it has seen itself.
     assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in text
     assert (through, directly, behind_tls) == ("198.51.100.7", "172.18.0.1", "198.51.100.7")

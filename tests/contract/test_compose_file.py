@@ -64,6 +64,14 @@ def of_ours(compose: Compose) -> Iterator[tuple[str, str, Mapping[str, object]]]
             yield name, image[1], container
 
 
+def mapped(value: object) -> Mapping[str, object]:
+    """
+    What is written as names with values.
+    """
+    assert isinstance(value, dict)
+    return value
+
+
 def networks(compose: Compose, name: str) -> set[str]:
     """
     The networks of a container.
@@ -128,6 +136,38 @@ def test_containers_share_a_network_only_where_one_calls_the_other(compose: Comp
     }
     assert leading_out == {"front"}
     assert not any("front" in networks(compose, name) for name in names if name != "api-gateway")
+
+
+def test_identity_believes_gateways_and_nobody_else(compose: Compose) -> None:
+    """
+    Where somebody signs in from is told by who comes from a network that gateways alone share with identity, by
+    whose name there they call it.
+    """
+    told = {
+        mapped(container["environment"])["TRUSTED_PROXIES"]
+        for _, of, container in of_ours(compose)
+        if of == "identity-service"
+    }
+    believed = [
+        name
+        for name, network in compose["networks"].items()
+        if {str(one) for one in told} & set(re.findall(r"[\d./]{9,}", str(network.get("ipam"))))
+    ]
+    there = {
+        name: mapped(container["networks"])["accounts"]
+        for name, container in compose["services"].items()
+        if "accounts" in str(container.get("networks"))
+    }
+    calling = {
+        name: mapped(container["environment"])["IDENTITY_SERVICE_URL"]
+        for name, of, container in of_ours(compose)
+        if of == "api-gateway" and container["restart"] != "no"
+    }
+
+    assert (len(told), believed) == (1, ["accounts"])
+    assert set(there) == {"identity-service", *calling}
+    assert there["identity-service"] == {"aliases": ["accounts"]}
+    assert set(calling.values()) == {"http://accounts:8003"}
 
 
 def test_a_network_that_leads_nowhere_does_not_lead_to_this_machine(compose: Compose) -> None:
