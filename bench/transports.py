@@ -14,10 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Final, cast
-
-if TYPE_CHECKING:
-    import httpx
+from typing import Final, cast
 
 ROUNDS: Final = 3
 CALLS: Final = 400
@@ -40,7 +37,7 @@ def measure() -> dict[str, float]:
     server.start()
     url: str = ours.recv()
     ways = [f"httpx_{n}_{sniffio}" for n in CONNECTIONS for sniffio in ("sniffio", "no_sniffio")]
-    ways += ["ours_under_httpx", "service_client", "aiohttp_alone"]
+    ways += ["network_alone", "service_client", "aiohttp_alone"]
     callers = {way: _Caller(way, url) for way in ways}
     best = dict.fromkeys(ways, 0.0)
     for _ in range(ROUNDS):
@@ -130,6 +127,9 @@ async def _getter(way: str, url: str) -> AsyncIterator[Get]:
     if way == "aiohttp_alone":
         async with _aiohttp_alone(url) as get:
             yield get
+    elif way == "network_alone":
+        async with _network_alone(url) as get:
+            yield get
     elif way == "service_client":
         async with _service_client(url) as get:
             yield get
@@ -142,35 +142,28 @@ async def _getter(way: str, url: str) -> AsyncIterator[Get]:
 async def _httpx(way: str, url: str) -> AsyncIterator[Get]:
     import httpx  # noqa: PLC0415 - after sniffio is hidden
 
-    transport: httpx.AsyncBaseTransport
-    if way == "ours_under_httpx":
-        transport = _ours_under_httpx()
-    else:
-        limits = httpx.Limits(max_connections=int(way.split("_")[1]))
-        transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+    limits = httpx.Limits(max_connections=int(way.split("_")[1]))
+    transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
     async with httpx.AsyncClient(transport=transport, base_url=url, timeout=30) as client:
         yield lambda: client.get(PATH)
 
 
-def _ours_under_httpx() -> "httpx.AsyncBaseTransport":
-    import httpx  # noqa: PLC0415 - after sniffio is hidden
-
-    from servicekit.http.call import Call, attach  # noqa: PLC0415 - imports httpx
+@asynccontextmanager
+async def _network_alone(url: str) -> AsyncIterator[Get]:
+    from servicekit.http.addresses import Addresses  # noqa: PLC0415 - imports httpx
+    from servicekit.http.call import Call  # noqa: PLC0415 - imports httpx
     from servicekit.http.network import Network  # noqa: PLC0415 - imports httpx
 
-    class WithCall(httpx.AsyncBaseTransport):
-        def __init__(self) -> None:
-            self.network = Network(keep_alive_s=4)
+    addresses = Addresses(url)
+    network = Network(addresses.origin, keep_alive_s=4)
+    headers = {"Host": addresses.host}
 
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            call = Call("bench", "GET", is_safe=True, is_keyed=False, started_at=0, deadline_at=0)
-            request.extensions.update(attach(call))
-            return await self.network.handle_async_request(request)
+    async def get() -> bytes:
+        call = Call("bench", "GET", PATH, headers, b"", True, False, 0, 0)  # noqa: FBT003 - as the client makes it
+        return (await network.exchange(call, within_s=30, max_bytes=8 << 20)).content
 
-        async def aclose(self) -> None:
-            await self.network.aclose()
-
-    return WithCall()
+    yield get
+    await network.aclose()
 
 
 @asynccontextmanager

@@ -15,9 +15,9 @@ from tcp import OK, Behaviour, Peer, serving, well_behaved
 
 from servicekit.errors import UpstreamFailed
 from servicekit.http import Policy, ServiceClient
-from servicekit.http.attempt import AnswerTooLarge
-from servicekit.http.body import body_of
-from servicekit.http.call import Call, attach
+from servicekit.http.addresses import Addresses
+from servicekit.http.answer import AnswerTooLarge
+from servicekit.http.call import Call
 from servicekit.http.network import Network
 from servicekit.testing.polling import eventually
 
@@ -239,15 +239,14 @@ async def test_head_has_no_body_whatever_length_it_tells() -> None:
     """
     Nothing is waited for, and what may follow all the same meets no other request.
     """
-    network = Network(keep_alive_s=4)
-    call = Call("inventory", "HEAD", is_safe=True, is_keyed=False, started_at=0, deadline_at=0)
+    call = Call("inventory", "HEAD", "/", {}, b"", True, False, 0, 0)
 
     async with serving(saying(OK)) as server, asyncio.timeout(5):
-        request = httpx.Request("HEAD", server.url, extensions=attach(call))
-        answers = [await network.handle_async_request(request) for _ in range(2)]
+        network = Network(Addresses(server.url).origin, keep_alive_s=4)
+        answers = [await network.exchange(call, within_s=5, max_bytes=9) for _ in range(2)]
         await network.aclose()
 
-        assert [body_of(answer) for answer in answers] == [b"", b""]
+        assert [answer.content for answer in answers] == [b"", b""]
         assert server.connections == 2
 
 

@@ -93,6 +93,18 @@ async def test_passing_failure_of_a_read_is_not_seen(failure: int | Exception) -
     assert len(network.sent) == 3
 
 
+async def test_key_that_is_given_as_a_header_counts_in_any_case() -> None:
+    """
+    Who passes a caller's headers on may pass on the key, too.
+    """
+    network = Network([503, 201])
+
+    reply = await client(network).post("/orders", headers={"idempotency-key": "order-1"})
+
+    assert reply.status == 201
+    assert [request.headers["Idempotency-Key"] for request in network.sent] == ["order-1"] * 2
+
+
 async def test_three_attempts_are_all() -> None:
     """
     Then the last failure is the caller's.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
 import httpx
@@ -13,12 +14,21 @@ import httpx
 #: What may stand in a query. None leaves the parameter out.
 Params = Mapping[str, str | int | bool | Decimal | Sequence[str] | None]
 
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
+#: As a path goes on the wire; whatever else belongs in one stands there by its numbers.
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
 _DOT_SEGMENTS = frozenset({".", ".."})
-#: Parsing an address costs more than all layers of the pipeline: the usual ones are kept. Long
-#: ones, such as lists of ids, hardly come again.
-_KEPT_ADDRESSES = 1024
-_MAX_KEPT_LENGTH = 256
+_PORTS = {"http": 80, "https": 443}
+_KEPT_PATHS = 1024
+
+
+class Origin(NamedTuple):
+    """
+    To whom a connection is made.
+    """
+
+    scheme: str
+    host: str
+    port: int
 
 
 def segment(text: str) -> str:
@@ -33,45 +43,45 @@ def segment(text: str) -> str:
 class Addresses:
     """
     Makes addresses below ``base_url``; no path leads out of it.
+
+    httpx reads the base, once. Each address is put together of what needs no reading: httpx takes
+    longer for one than all layers of the pipeline together, and most are new.
     """
 
     def __init__(self, base_url: str) -> None:
         base = httpx.URL(base_url)
-        if base.scheme not in {"http", "https"} or not base.host:
+        if base.scheme not in _PORTS or not base.host:
             raise ValueError(f"must be an http or https address: {base_url!r}")
         if base.userinfo or base.query or base.fragment:
             raise ValueError("must be without user, query and fragment")
-        self._base = str(base).rstrip("/")
         self.host = base.netloc.decode("ascii")
-        self._parsed = lru_cache(maxsize=_KEPT_ADDRESSES)(httpx.URL)
+        self.origin = Origin(
+            base.scheme, base.raw_host.decode("ascii"), base.port or _PORTS[base.scheme]
+        )
+        self.url = f"{base.scheme}://{self.host}"
+        self._base_path = base.raw_path.decode("ascii").rstrip("/")
 
-    def of(self, path: str, params: Params | None) -> httpx.URL:
+    def of(self, path: str, params: Params | None) -> str:
         """
-        The address of ``path``, which begins with a slash and is made with ``segment``.
+        The target of ``path``, which begins with a slash and is made with ``segment``.
         """
-        if not _PATH.fullmatch(path):
-            raise ValueError(f"not a path, make it with segment(): {path!r}")
-        if "." in unquote(path) and not _DOT_SEGMENTS.isdisjoint(unquote(path).split("/")):
-            raise ValueError(f"leads out of its base: {path!r}")
+        target = self._base_path + _checked(path)
         query = _query(params) if params else ""
-        if len(query) > _MAX_KEPT_LENGTH:
-            return _with_query(self._parsed(f"{self._base}{path}"), query)
-        return self._parsed(f"{self._base}{path}?{query}" if query else f"{self._base}{path}")
+        return f"{target}?{query}" if query else target
 
 
-def _with_query(address: httpx.URL, query: str) -> httpx.URL:
-    """
-    ``address`` with a query of our own making, which needs no looking at: httpx looks at each
-    character of it, and takes longer for 50 ids than all layers of the pipeline together.
-    """
-    made = httpx.URL.__new__(httpx.URL)
-    made._uri_reference = address._uri_reference._replace(query=query)  # noqa: SLF001 - a test holds it to httpx's own
-    return made
+@lru_cache(_KEPT_PATHS)
+def _checked(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"not a path, make it with segment(): {path!r}")
+    if "." in unquote(path) and not _DOT_SEGMENTS.isdisjoint(unquote(path).split("/")):
+        raise ValueError(f"leads out of its base: {path!r}")
+    return path
 
 
 def _query(params: Params) -> str:
     given = {name: _as_text(value) for name, value in params.items() if value is not None}
-    # Commas may stand in a query as they are (RFC 3986); httpx takes half the time to parse them.
+    # Commas may stand in a query as they are (RFC 3986).
     return urlencode(given, doseq=True, safe=",")
 
 

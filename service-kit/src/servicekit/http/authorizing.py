@@ -8,11 +8,10 @@ upstream.
 
 from collections.abc import Awaitable, Callable
 
-import httpx
-
-from servicekit.http.layer import Layer
-
-_HEADER = "Authorization"
+from servicekit.http.answer import Answer
+from servicekit.http.call import Call
+from servicekit.http.layer import Layer, Sender
+from servicekit.http.requests import AUTHORIZATION_HEADER
 
 
 class Authorizing(Layer):
@@ -22,13 +21,14 @@ class Authorizing(Layer):
     A 401 is the upstream's answer like any other 4xx: no second token is tried.
     """
 
-    def __init__(
-        self, inner: httpx.AsyncBaseTransport, *, authorize: Callable[[], Awaitable[str]]
-    ) -> None:
+    def __init__(self, inner: Sender, *, authorize: Callable[[], Awaitable[str]]) -> None:
         super().__init__(inner)
         self._authorize = authorize
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if _HEADER not in request.headers:
-            request.headers[_HEADER] = await self._authorize()
-        return await self._inner.handle_async_request(request)
+    async def send(self, call: Call) -> Answer:
+        """
+        Pass it on with the header.
+        """
+        if AUTHORIZATION_HEADER not in call.headers:
+            call.headers[AUTHORIZATION_HEADER] = await self._authorize()
+        return await self._inner.send(call)

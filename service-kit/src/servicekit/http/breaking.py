@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import httpx
 
+from servicekit.http.answer import Answer
 from servicekit.http.breaker import Breaker
-from servicekit.http.call import Call, call_of
-from servicekit.http.layer import Layer
+from servicekit.http.call import Call
+from servicekit.http.layer import Layer, Sender
 
 #: Mistakes of ours: they never reach the upstream, and say nothing about it.
 _OURS = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.PoolTimeout)
@@ -23,7 +24,7 @@ class Breaking(Layer):
 
     def __init__(
         self,
-        inner: httpx.AsyncBaseTransport,
+        inner: Sender,
         *,
         breaker: Breaker,
         slow_call_s: float,
@@ -34,22 +35,25 @@ class Breaking(Layer):
         self._slow_call_s = slow_call_s
         self._clock = clock
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(self, call: Call) -> Answer:
+        """
+        One attempt, if the breaker lets it through.
+        """
         ticket = self._breaker.admit()
         began_at = self._clock()
         try:
-            response = await self._inner.handle_async_request(request)
+            answer = await self._inner.send(call)
         except BaseException as error:  # judged by the breaker, and raised on
-            if self._speaks_against_upstream(error, call_of(request), began_at):
+            if self._speaks_against_upstream(error, call, began_at):
                 self._breaker.failed(ticket, type(error).__name__)
             else:
                 self._breaker.abandoned(ticket)
             raise
-        if response.status_code >= 500:
-            self._breaker.failed(ticket, f"status {response.status_code}")
+        if answer.status >= 500:
+            self._breaker.failed(ticket, f"status {answer.status}")
         else:
             self._breaker.succeeded(ticket)
-        return response
+        return answer
 
     def _speaks_against_upstream(self, error: BaseException, call: Call, began_at: float) -> bool:
         now = self._clock()

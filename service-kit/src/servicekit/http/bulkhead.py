@@ -13,8 +13,9 @@ from collections.abc import Callable
 import httpx
 
 from servicekit.errors import Overloaded
-from servicekit.http.call import Call, call_of
-from servicekit.http.layer import Layer
+from servicekit.http.answer import Answer
+from servicekit.http.call import Call
+from servicekit.http.layer import Layer, Sender
 
 
 class Bulkhead(Layer):
@@ -24,7 +25,7 @@ class Bulkhead(Layer):
 
     def __init__(
         self,
-        inner: httpx.AsyncBaseTransport,
+        inner: Sender,
         *,
         max_in_flight: int,
         max_waiting: int,
@@ -36,13 +37,16 @@ class Bulkhead(Layer):
         self._line: deque[asyncio.Future[None]] = deque()
         self._clock = clock
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(self, call: Call) -> Answer:
+        """
+        Pass it on when there is a place.
+        """
         if self._free > 0:  # a free place means an empty line
             self._free -= 1
         else:
-            await self._wait_in_line(call_of(request))
+            await self._wait_in_line(call)
         try:
-            return await self._inner.handle_async_request(request)
+            return await self._inner.send(call)
         finally:
             self._give_up_place()
 

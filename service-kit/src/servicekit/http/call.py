@@ -1,27 +1,27 @@
 """
-What the layers of the pipeline know of the call in progress.
+One call of a client: what is sent, and what the layers of the pipeline know of it.
 
-A ``Call`` travels with its request, in ``request.extensions``, from the client
-down to the network and back. Moments are of the monotonic clock, in seconds.
+Moments are of the monotonic clock, in seconds.
 """
 
 from dataclasses import dataclass
 
-import httpx
-
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-_EXTENSION = "servicekit.call"
 
 
 @dataclass(slots=True)
 class Call:
     """
-    One call of a client, with all its attempts.
+    Goes with all its attempts from the client down to the network and back.
     """
 
     upstream: str
     method: str
+    #: Path and query, as they stand in the request's first line.
+    target: str
+    #: Those of one attempt are set anew by the next.
+    headers: dict[str, str]
+    content: bytes
     is_safe: bool
     is_keyed: bool
     started_at: float
@@ -55,18 +55,3 @@ class Call:
         Seconds until the deadline; below zero when it is over.
         """
         return self.deadline_at - now
-
-
-def attach(call: Call) -> dict[str, Call]:
-    """
-    The extensions of a request that belongs to ``call``.
-    """
-    return {_EXTENSION: call}
-
-
-def call_of(request: httpx.Request) -> Call:
-    """
-    The call that ``request`` belongs to.
-    """
-    call: Call = request.extensions[_EXTENSION]
-    return call

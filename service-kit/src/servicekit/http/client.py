@@ -21,9 +21,10 @@ import httpx
 from servicekit import deadline
 from servicekit.errors import StorefrontError
 from servicekit.http.addresses import Addresses, Params
-from servicekit.http.body import body_of
 from servicekit.http.breaker import Breaker
 from servicekit.http.call import SAFE_METHODS, Call
+from servicekit.http.httpx_wire import HttpxWire
+from servicekit.http.layer import Wire
 from servicekit.http.network import Network
 from servicekit.http.observer import Observer
 from servicekit.http.pipeline import pipeline
@@ -34,14 +35,13 @@ from servicekit.http.requests import (
     Body,
     body_from,
     headers_for,
-    request_of,
 )
-from servicekit.http.translation import error_of_failure, error_of_response
+from servicekit.http.translation import error_of_answer, error_of_failure
 from servicekit.http.watching import Watched
 from servicekit.tracing.spans import Span
 
-#: What stands for a network: a real one, or one of a test's making.
-Transport = httpx.AsyncBaseTransport
+#: What stands for a network: one of httpx's kind, of a test's making, or one of ours.
+Transport = httpx.AsyncBaseTransport | Wire
 #: Opens a span around a call, given the upstream and the method.
 SpanOf = Callable[[str, str], AbstractContextManager[Span | None]]
 
@@ -73,7 +73,7 @@ class ServiceClient:
         authorize: Callable[[], Awaitable[str]] | None = None,
         observer: Observer | None = None,
         span: SpanOf | None = None,
-        network: httpx.AsyncBaseTransport | None = None,
+        network: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -94,7 +94,7 @@ class ServiceClient:
             clock=clock,
         )
         self._pipeline = pipeline(
-            network or Network(keep_alive_s=policy.keep_alive_s),
+            self._wire_of(network, keep_alive_s=policy.keep_alive_s),
             policy=policy,
             breaker=self.breaker,
             authorize=authorize,
@@ -145,6 +145,13 @@ class ServiceClient:
         """
         await self._pipeline.aclose()
 
+    def _wire_of(self, network: Transport | None, *, keep_alive_s: float) -> Wire:
+        if network is None:
+            return Network(self._addresses.origin, keep_alive_s=keep_alive_s)
+        if isinstance(network, httpx.AsyncBaseTransport):
+            return HttpxWire(network, origin=self._addresses.url)
+        return network
+
     async def _write(self, method: str, path: str, sending: Sending) -> Reply:
         return await self._call(
             method,
@@ -165,7 +172,7 @@ class ServiceClient:
         body: Body | None = None,
         key: str | None = None,
     ) -> Reply:
-        url = self._addresses.of(path, params)
+        target = self._addresses.of(path, params)
         with nullcontext() if self._span is None else self._span(self.name, method) as span:
             outgoing = headers_for(
                 method,
@@ -175,46 +182,49 @@ class ServiceClient:
                 key=key,
                 given=headers,
             )
-            call = self._begin(method, is_keyed=IDEMPOTENCY_HEADER in outgoing)
+            call = self._begin(method, target, outgoing, body)
             try:
-                return await self._exchange(call, request_of(call, url, outgoing, body))
+                return await self._exchange(call)
             finally:
                 if span is not None:
                     _describe(span, call)
 
-    def _begin(self, method: str, *, is_keyed: bool) -> Call:
+    def _begin(self, method: str, target: str, headers: dict[str, str], body: Body | None) -> Call:
         now = self._clock()
         left_s = deadline.remaining_s()
         total_s = self._total_timeout_s if left_s is None else min(left_s, self._total_timeout_s)
         return Call(
             upstream=self.name,
             method=method,
+            target=target,
+            headers=headers,
+            content=b"" if body is None else body.content,
             is_safe=method in SAFE_METHODS,
-            is_keyed=is_keyed,
+            is_keyed=IDEMPOTENCY_HEADER in headers,
             started_at=now,
             deadline_at=now + total_s,
         )
 
-    async def _exchange(self, call: Call, request: httpx.Request) -> Reply:
+    async def _exchange(self, call: Call) -> Reply:
         with Watched(self._observer, call, self.breaker, self._clock):
-            return await self._send(call, request)
+            return await self._send(call)
 
-    async def _send(self, call: Call, request: httpx.Request) -> Reply:
+    async def _send(self, call: Call) -> Reply:
         try:
-            response = await self._pipeline.handle_async_request(request)
+            answer = await self._pipeline.send(call)
         except (httpx.HTTPError, StorefrontError) as failure:
             error = error_of_failure(call, failure)
             if error is failure:
                 raise
             raise error from failure
-        refusal = error_of_response(call, response)
+        refusal = error_of_answer(call, answer)
         if refusal is not None:
             raise refusal
         return Reply(
             upstream=self.name,
-            status=response.status_code,
-            headers=response.headers,
-            content=body_of(response),
+            status=answer.status,
+            headers=answer.headers,
+            content=answer.content,
             elapsed_s=self._clock() - call.started_at,
             is_safe=call.is_safe,
         )

@@ -11,13 +11,13 @@ from typing import Final, cast
 import httptools
 import httpx
 
+from servicekit.http.answer import Answer, AnswerTooLarge, Headers
+
 #: Status line and headers, with the interim answers before them.
 MAX_HEAD_BYTES: Final = 65_536
 
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 _FIRST_FINAL_STATUS: Final = 200
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class Connection(asyncio.Protocol):
@@ -28,31 +28,32 @@ class Connection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._parser = httptools.HttpResponseParser(self)
-        self._waiter: asyncio.Future[None] | None = None
+        #: There is no more to wait for: the answer is whole, or an error has come.
+        self._over: asyncio.Future[None] | None = None
         self.lost: asyncio.Future[None] = loop.create_future()
         self.idle_since = 0.0
-        self._expect(is_body_expected=True)
-        self.is_whole = True
+        self._expect(is_body_expected=True, max_bytes=0)
+        self._is_whole = True
 
-    async def ask(self, message: bytes, *, is_body_expected: bool) -> None:
+    async def ask(
+        self, message: bytes, *, is_body_expected: bool, max_bytes: int, ends_at: float
+    ) -> Answer:
         """
-        Send ``message`` and wait for the head of its answer, and for what comes with it.
+        Send ``message`` and wait for its whole answer: until ``ends_at``, and for at most ``max_bytes``.
         """
-        self._expect(is_body_expected=is_body_expected)
+        self._expect(is_body_expected=is_body_expected, max_bytes=max_bytes)
+        self._over = over = self._loop.create_future()
         self._transport.write(message)
-        while not self._has_head:
-            await self._news()
-
-    async def read(self) -> bytes:
-        """
-        The next part of the body, or nothing at its end. Whoever asks reads on without a pause:
-        what has come is kept here until then, however much it is.
-        """
-        while not self._parts and not self.is_whole:
-            await self._news()
-        part = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        timer = self._loop.call_at(ends_at, self._fail, TimeoutError())
+        try:
+            await over
+        finally:
+            timer.cancel()
+        if self._error is not None:
+            raise self._error
+        content = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
-        return part
+        return Answer(self._status, Headers(self._headers), content)
 
     @property
     def is_reusable(self) -> bool:
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
         The answer has been read to its end, and both sides would go on.
         """
         return (
-            self.is_whole
+            self._is_whole
             and self._is_kept
             and not self._transport.is_closing()
             and not self._transport.get_write_buffer_size()
@@ -72,38 +73,40 @@ class Connection(asyncio.Protocol):
         """
         self._transport.abort()
 
-    def _expect(self, *, is_body_expected: bool) -> None:
-        self.status = 0
-        self.headers: Headers = []
-        self.is_whole = False
+    def _expect(self, *, is_body_expected: bool, max_bytes: int) -> None:
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._is_whole = False
         self._is_body_expected = is_body_expected
         self._has_head = self._has_length = False
         self._is_kept = True
         self._head_bytes = 0
         self._parts: list[bytes] = []
-        self._error: httpx.TransportError | None = None
-
-    async def _news(self) -> None:
-        if self._error is not None:
-            raise self._error
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._max_bytes = self._bytes_left = max_bytes
+        self._error: Exception | None = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def _is_encoded(self) -> bool:
+        return any(
+            name.lower() == b"content-encoding" and value != b"identity"
+            for name, value in self._headers
+        )
 
     def _count_head(self, n_bytes: int) -> None:
         self._head_bytes += n_bytes
-        if self._head_bytes > MAX_HEAD_BYTES and not self.is_whole:
+        if self._head_bytes > MAX_HEAD_BYTES and not self._is_whole:
             self._fail(httpx.RemoteProtocolError(f"more than {MAX_HEAD_BYTES} bytes of head"))
 
-    def _fail(self, error: httpx.TransportError) -> None:
+    def _complete(self, *, is_kept: bool) -> None:
+        self._is_whole, self._is_kept = True, is_kept
+        self._wake()
+
+    def _fail(self, error: Exception) -> None:
         self._is_kept = False
-        if not self.is_whole and self._error is None:
+        if not self._is_whole and self._error is None:
             self._error = error
         self._transport.abort()
         self._wake()
@@ -120,7 +123,7 @@ class Connection(asyncio.Protocol):
         """
         A part of an answer has come.
         """
-        if self.is_whole:  # nobody asked
+        if self._is_whole:  # nobody asked
             self._fail(httpx.RemoteProtocolError("more than was asked for"))
             return
         parts_before = len(self._parts)
@@ -131,8 +134,6 @@ class Connection(asyncio.Protocol):
             return
         if len(self._parts) == parts_before:
             self._count_head(len(data))
-        if self._has_head:
-            self._wake()
 
     def eof_received(self) -> None:
         """
@@ -150,7 +151,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, reason: Exception | None) -> None:
         if reason is None and self._has_head and not self._has_length:
-            self.is_whole = True  # as HTTP/1.0 says where a body ends
+            self._is_whole = True  # as HTTP/1.0 says where a body ends
         error: httpx.TransportError = httpx.RemoteProtocolError("closed without a whole answer")
         self._fail(error if reason is None else httpx.ReadError(str(reason)))
 
@@ -160,7 +161,7 @@ class Connection(asyncio.Protocol):
         """
         An answer begins: ours, an interim one, or one that nobody asked for.
         """
-        if self.is_whole:
+        if self._is_whole:
             self._is_kept = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -168,34 +169,40 @@ class Connection(asyncio.Protocol):
         A header, or what follows a body in chunks, which is of no use.
         """
         if not self._has_head:
-            self.headers.append((name, value))
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """
         The head of an answer is there.
         """
-        if self.is_whole:
+        if self._is_whole:
             return
-        self.status = self._parser.get_status_code()
-        if self.status < _FIRST_FINAL_STATUS:
-            self.headers.clear()
+        self._status = self._parser.get_status_code()
+        if self._status < _FIRST_FINAL_STATUS:
+            self._headers.clear()
             return
         self._has_head = True
-        self._has_length = any(name.lower() in _LENGTHS for name, _ in self.headers)
+        names = {name.lower() for name, _ in self._headers}
+        self._has_length = not _LENGTHS.isdisjoint(names)
+        if b"content-encoding" in names and self._is_encoded():
+            self._fail(httpx.RemoteProtocolError("encoded, though plain was asked for"))
         if not self._is_body_expected:
-            self.is_whole, self._is_kept = True, False
+            self._complete(is_kept=False)
 
     def on_body(self, part: bytes) -> None:
         """
         A part of the body.
         """
-        if not self.is_whole:
-            self._parts.append(part)
+        if self._is_whole or self._error is not None:
+            return
+        self._parts.append(part)
+        self._bytes_left -= len(part)
+        if self._bytes_left < 0:
+            self._fail(AnswerTooLarge(self._max_bytes))
 
     def on_message_complete(self) -> None:
         """
         The end of an answer.
         """
-        if self._has_head and not self.is_whole:
-            self.is_whole = True
-            self._is_kept = self._parser.should_keep_alive()
+        if self._has_head and not self._is_whole:
+            self._complete(is_kept=self._parser.should_keep_alive())

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import httpx
 
-from servicekit.http.call import call_of
-from servicekit.http.layer import Layer
+from servicekit.http.answer import Answer
+from servicekit.http.call import Call
+from servicekit.http.layer import Layer, Sender
 
 #: The attempt's own timer goes first, because it knows whether anything was sent.
 _GRACE_S = 0.02
@@ -23,24 +24,24 @@ class TotalDeadline(Layer):
     Refuses a call whose deadline has passed and, ``has_timer``, ends one at its deadline.
     """
 
-    def __init__(
-        self, inner: httpx.AsyncBaseTransport, *, clock: Callable[[], float], has_timer: bool
-    ) -> None:
+    def __init__(self, inner: Sender, *, clock: Callable[[], float], has_timer: bool) -> None:
         super().__init__(inner)
         self._clock = clock
         self._has_timer = has_timer
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        call = call_of(request)
+    async def send(self, call: Call) -> Answer:
+        """
+        Pass it on while there is time.
+        """
         left_s = call.left_s(self._clock())
         if left_s <= 0:
             call.is_cut_short = True
             raise httpx.PoolTimeout("the deadline passed before anything was sent")
-        if not self._has_timer:  # setting one up takes as long as all other layers but the attempt
-            return await self._inner.handle_async_request(request)
+        if not self._has_timer:  # setting one up takes longer than all layers together
+            return await self._inner.send(call)
         try:
             async with asyncio.timeout(left_s + _GRACE_S):
-                return await self._inner.handle_async_request(request)
+                return await self._inner.send(call)
         except TimeoutError as reason:
             call.is_cut_short = True
             raise httpx.ReadTimeout("the deadline passed") from reason

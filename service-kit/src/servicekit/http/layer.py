@@ -1,17 +1,57 @@
 """
-What every layer of the pipeline is: a transport around another one.
+What the pipeline is made of, and what stands below it.
 """
 
-import httpx
+from typing import Protocol
+
+from servicekit.http.answer import Answer
+from servicekit.http.call import Call
 
 
-class Layer(httpx.AsyncBaseTransport):
+class Sender(Protocol):
     """
-    Closes what it wraps when it is closed; each layer says itself how it passes requests on.
+    Sends calls: a layer with all that are below it.
     """
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+    async def send(self, call: Call) -> Answer:
+        """
+        The answer to ``call``, of whatever status; raises errors of httpx's and of ours.
+        """
+
+    async def aclose(self) -> None:
+        """
+        Close the connections.
+        """
+
+
+class Layer:
+    """
+    Closes what it wraps when it is closed; each layer says itself how it passes calls on.
+    """
+
+    def __init__(self, inner: Sender) -> None:
         self._inner = inner
 
     async def aclose(self) -> None:
+        """
+        Close what is below.
+        """
         await self._inner.aclose()
+
+
+class Wire(Protocol):
+    """
+    What the pipeline stands on: our own network, or one of httpx's kind.
+    """
+
+    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Answer:
+        """
+        Send ``call`` once and read its answer to the end, of at most ``max_bytes``.
+
+        Raises errors of httpx's, ``AnswerTooLarge``, and ``TimeoutError`` after ``within_s``.
+        """
+
+    async def aclose(self) -> None:
+        """
+        Close the connections.
+        """

@@ -4,8 +4,6 @@ The way of every outgoing call, listed from the network up to the caller.
 
 from collections.abc import Awaitable, Callable
 
-import httpx
-
 from servicekit.http.attempt import Attempt
 from servicekit.http.authorizing import Authorizing
 from servicekit.http.breaker import Breaker
@@ -13,13 +11,14 @@ from servicekit.http.breaking import Breaking
 from servicekit.http.budget import RetryBudget
 from servicekit.http.bulkhead import Bulkhead
 from servicekit.http.deadlines import TotalDeadline
+from servicekit.http.layer import Sender, Wire
 from servicekit.http.observer import Retry
 from servicekit.http.policy import Policy
 from servicekit.http.retry import Retrying
 
 
 def pipeline(
-    network: httpx.AsyncBaseTransport,
+    wire: Wire,
     *,
     policy: Policy,
     breaker: Breaker,
@@ -27,13 +26,12 @@ def pipeline(
     sleep: Callable[[float], Awaitable[None]],
     authorize: Callable[[], Awaitable[str]] | None = None,
     on_retry: Callable[[Retry], None] | None = None,
-) -> httpx.AsyncBaseTransport:
+) -> Sender:
     """
     A call goes from the last layer named here to the first, and its answer comes back the other way.
     """
-    layer = network
-    layer = Attempt(
-        layer,
+    layer: Sender = Attempt(
+        wire,
         limit_s=policy.attempt_timeout_s,
         max_response_bytes=policy.max_response_bytes,
         clock=clock,

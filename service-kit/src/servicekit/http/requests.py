@@ -8,22 +8,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlencode
 
-import httpx
 import orjson
 
 from servicekit import correlation
 from servicekit.correlation import CALLER_HEADER, CORRELATION_HEADER, TRACEPARENT_HEADER
-from servicekit.http.call import SAFE_METHODS, Call, attach
+from servicekit.http.call import SAFE_METHODS
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+AUTHORIZATION_HEADER = "Authorization"
 
 _KEY = re.compile(r"[!-~]{1,255}")
-_ACCEPT_JSON = ("Accept", "application/json")
 #: Each hop has its own of these, or they are made from the body.
 _NEVER_PASSED_ON = frozenset(
     {"connection", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
     | {"content-length", "content-type", "cookie"}
 )
+#: However a caller writes them, they are found under these names.
+_LOOKED_FOR = {name.lower(): name for name in (IDEMPOTENCY_HEADER, AUTHORIZATION_HEADER)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +58,41 @@ def headers_for(
     caller: str,
     key: str | None,
     given: Mapping[str, str] | None,
-) -> httpx.Headers:
+) -> dict[str, str]:
     """
     What is ours to say, and what is ``given`` besides; names are matched in any case.
     """
     ids = correlation.current() or correlation.new()
-    headers = [
-        ("Host", host),
-        (CORRELATION_HEADER, ids.correlation_id),
-        (TRACEPARENT_HEADER, ids.traceparent),
-        (CALLER_HEADER, caller),
-        ("Accept-Encoding", "identity"),
-    ]
+    headers = {
+        "Host": host,
+        CORRELATION_HEADER: ids.correlation_id,
+        TRACEPARENT_HEADER: ids.traceparent,
+        CALLER_HEADER: caller,
+        "Accept-Encoding": "identity",
+        "Accept": "application/json",
+    }
     if body is not None:
-        headers.append(("Content-Type", body.media_type))
-        headers.append(("Content-Length", str(len(body.content))))
+        headers["Content-Type"] = body.media_type
+        headers["Content-Length"] = str(len(body.content))
     elif method not in SAFE_METHODS:
-        headers.append(("Content-Length", "0"))
+        headers["Content-Length"] = "0"
     if key is not None:
-        headers.append((IDEMPOTENCY_HEADER, _checked(key)))
-    said = _with_given(headers, given) if given else [*headers, _ACCEPT_JSON]
-    # httpx would find the encoding out by decoding them all.
-    return httpx.Headers(said, encoding="ascii")
+        headers[IDEMPOTENCY_HEADER] = _checked(key)
+    return _with_given(headers, given) if given else headers
 
 
-def request_of(
-    call: Call, url: httpx.URL, headers: httpx.Headers, body: Body | None
-) -> httpx.Request:
-    """
-    The request of ``call``, which can be sent more than once.
-    """
-    # A ready stream keeps httpx from preparing headers, which takes longer than all the rest.
-    stream = httpx.ByteStream(body.content if body is not None else b"")
-    return httpx.Request(call.method, url, headers=headers, stream=stream, extensions=attach(call))
-
-
-def _with_given(ours: list[tuple[str, str]], given: Mapping[str, str]) -> list[tuple[str, str]]:
-    taken = {name.lower() for name, _ in ours} | _NEVER_PASSED_ON
-    theirs = [(name, value) for name, value in given.items() if name.lower() not in taken]
-    says_what_it_accepts = any(name.lower() == "accept" for name, _ in theirs)
-    return ours + theirs if says_what_it_accepts else [*ours, _ACCEPT_JSON, *theirs]
+def _with_given(ours: dict[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    if any(name.lower() == "accept" for name in given):
+        del ours["Accept"]
+    taken = {name.lower() for name in ours} | _NEVER_PASSED_ON
+    theirs = {
+        _LOOKED_FOR.get(name.lower(), name): value
+        for name, value in given.items()
+        if name.lower() not in taken
+    }
+    if not all(name.isascii() and value.isascii() for name, value in theirs.items()):
+        raise ValueError("headers have ASCII characters only")
+    return ours | theirs
 
 
 def _checked(key: str) -> str:

@@ -13,9 +13,10 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState
 from tenacity.wait import wait_random_exponential
 
+from servicekit.http.answer import Answer
 from servicekit.http.budget import RetryBudget
-from servicekit.http.call import Call, call_of
-from servicekit.http.layer import Layer
+from servicekit.http.call import Call
+from servicekit.http.layer import Layer, Sender
 from servicekit.http.observer import Retry
 
 #: What a network reports of itself or of the other end. The rest are mistakes of ours.
@@ -35,7 +36,7 @@ class Retrying(Layer):
 
     def __init__(
         self,
-        inner: httpx.AsyncBaseTransport,
+        inner: Sender,
         *,
         max_attempts: int,
         backoff_base_s: float,
@@ -53,40 +54,40 @@ class Retrying(Layer):
         self._sleep = sleep
         self._on_retry = on_retry
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(self, call: Call) -> Answer:
+        """
+        Pass it on, and again where that helps.
+        """
         self._budget.deposit()
-        call = call_of(request)
         if not call.may_repeat:
-            return await self._inner.handle_async_request(request)
+            return await self._inner.send(call)
         try:
-            response = await self._inner.handle_async_request(request)
+            answer = await self._inner.send(call)
         except _WORTH_REPEATING as error:
-            return await self._repeat(request, error)
-        if not _is_worth_repeating(response):
-            return response
-        return await self._repeat(request, response)
+            return await self._repeat(call, error)
+        if not _is_worth_repeating(answer):
+            return answer
+        return await self._repeat(call, answer)
 
-    async def _repeat(
-        self, request: httpx.Request, first: httpx.Response | Exception
-    ) -> httpx.Response:
+    async def _repeat(self, call: Call, first: Answer | Exception) -> Answer:
         """
         Let tenacity take over, with the first attempt as it went.
         """
         outcomes = [first]
 
-        async def attempt() -> httpx.Response:
+        async def attempt() -> Answer:
             if not outcomes:
-                return await self._inner.handle_async_request(request)
+                return await self._inner.send(call)
             outcome = outcomes.pop()
             if isinstance(outcome, Exception):
                 raise outcome
             return outcome
 
-        return await self._policy_for(call_of(request))(attempt)
+        return await self._policy_for(call)(attempt)
 
     def _policy_for(self, call: Call) -> AsyncRetrying:
         def wait_s(state: RetryCallState) -> float:
-            return max(self._full_jitter(state), _retry_after_s(_response(state)) or 0.0)
+            return max(self._full_jitter(state), _retry_after_s(_answer(state)) or 0.0)
 
         def must_stop(state: RetryCallState) -> bool:
             return (
@@ -115,35 +116,35 @@ class Retrying(Layer):
 def _has_failed(state: RetryCallState) -> bool:
     if state.outcome is not None and state.outcome.failed:
         return isinstance(state.outcome.exception(), _WORTH_REPEATING)
-    response = _response(state)
-    return response is not None and _is_worth_repeating(response)
+    answer = _answer(state)
+    return answer is not None and _is_worth_repeating(answer)
 
 
-def _as_it_went(state: RetryCallState) -> httpx.Response:
+def _as_it_went(state: RetryCallState) -> Answer:
     if state.outcome is None:
         raise RuntimeError("no attempt was made")
-    response: httpx.Response = state.outcome.result()
-    return response
+    answer: Answer = state.outcome.result()
+    return answer
 
 
-def _response(state: RetryCallState) -> httpx.Response | None:
+def _answer(state: RetryCallState) -> Answer | None:
     if state.outcome is None or state.outcome.failed:
         return None
     return _as_it_went(state)
 
 
-def _is_worth_repeating(response: httpx.Response) -> bool:
-    if response.status_code == _TOO_MANY:
-        return _retry_after_s(response) is not None
-    return response.status_code in _UNAVAILABLE
+def _is_worth_repeating(answer: Answer) -> bool:
+    if answer.status == _TOO_MANY:
+        return _retry_after_s(answer) is not None
+    return answer.status in _UNAVAILABLE
 
 
-def _retry_after_s(response: httpx.Response | None) -> float | None:
+def _retry_after_s(answer: Answer | None) -> float | None:
     """
     How long the upstream asks to be left alone: seconds, or a date.
     """
-    asked = None if response is None else response.headers.get("Retry-After")
-    if response is None or asked is None:
+    asked = None if answer is None else answer.headers.get("Retry-After")
+    if answer is None or asked is None:
         return None
     if asked.isascii() and asked.isdigit():
         return float(asked)
@@ -151,7 +152,7 @@ def _retry_after_s(response: httpx.Response | None) -> float | None:
     if until is None:
         return None
     # Both dates are of the upstream's clock, where it gives them.
-    now = _date(response.headers.get("Date", "")) or datetime.now(UTC)
+    now = _date(answer.headers.get("Date", "")) or datetime.now(UTC)
     return max(0.0, (until - now).total_seconds())
 
 

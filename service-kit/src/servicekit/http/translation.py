@@ -20,7 +20,7 @@ from servicekit.errors import (
     UpstreamFailed,
     UpstreamRefused,
 )
-from servicekit.http.body import body_of
+from servicekit.http.answer import Answer
 from servicekit.http.call import Call
 
 #: How much of a refusal is kept.
@@ -46,16 +46,16 @@ def error_of_failure(call: Call, failure: httpx.HTTPError | StorefrontError) -> 
     return UpstreamFailed(call.upstream)
 
 
-def error_of_response(call: Call, response: httpx.Response) -> StorefrontError | None:
+def error_of_answer(call: Call, answer: Answer) -> StorefrontError | None:
     """
     The error that a caller sees when the answer is a bad one, or None for a good one.
     """
-    status = response.status_code
+    status = answer.status
     if status < 400:
         return None
     if status >= 500 or (status in _AT_THE_DOOR and call.may_have_happened):
         return error_of_failure(call, httpx.RemoteProtocolError(f"status {status}"))
-    return _refusal(call.upstream, response)
+    return _refusal(call.upstream, answer)
 
 
 def error_of_garbage(upstream: str, *, is_safe: bool) -> UpstreamError:
@@ -65,24 +65,24 @@ def error_of_garbage(upstream: str, *, is_safe: bool) -> UpstreamError:
     return UpstreamFailed(upstream) if is_safe else OutcomeUnknown(upstream)
 
 
-def _refusal(upstream: str, response: httpx.Response) -> UpstreamRefused:
-    said = _facts_in(response)
+def _refusal(upstream: str, answer: Answer) -> UpstreamRefused:
+    said = _facts_in(answer)
     code, reason = said.pop("code", None), said.pop("reason", None)
     facts = said.pop("facts", None)
     return UpstreamRefused(
         upstream,
-        status=response.status_code,
+        status=answer.status,
         code=_text(code),
         reason=_text(reason),
         facts=facts if isinstance(facts, dict) else None,
     )
 
 
-def _facts_in(response: httpx.Response) -> dict[str, JsonValue]:
+def _facts_in(answer: Answer) -> dict[str, JsonValue]:
     """
     Code, reason and facts, from our own shape of errors or from problem+json (RFC 9457).
     """
-    body = body_of(response)
+    body = answer.content
     if len(body) > MAX_FACTS_BYTES:
         return {}
     try:
@@ -91,7 +91,7 @@ def _facts_in(response: httpx.Response) -> dict[str, JsonValue]:
         return {}
     if not isinstance(said, dict):
         return {}
-    if response.headers.get("Content-Type", "").startswith(_PROBLEM):
+    if answer.headers.get("Content-Type", "").startswith(_PROBLEM):
         return _facts_in_problem(said)
     error = said.get("error")
     if not isinstance(error, dict):

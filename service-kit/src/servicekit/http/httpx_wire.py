@@ -1,0 +1,60 @@
+"""
+Networks of httpx's kind below the pipeline: respx, an application in process, httpx's own pool.
+
+They are what tests put in the place of our own. They cannot tell when sending begins.
+"""
+
+import asyncio
+
+import httpx
+
+from servicekit.http.answer import Answer, AnswerTooLarge, Headers
+from servicekit.http.call import Call
+
+
+class HttpxWire:
+    """
+    Sends calls to ``origin`` through ``transport``.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, *, origin: str) -> None:
+        self._transport = transport
+        self._origin = origin
+
+    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Answer:
+        """
+        Send a request of httpx's, and read the answer as its stream gives it.
+        """
+        request = httpx.Request(
+            call.method,
+            f"{self._origin}{call.target}",
+            headers=httpx.Headers(call.headers, encoding="ascii"),
+            # A ready stream keeps httpx from preparing headers of its own.
+            stream=httpx.ByteStream(call.content),
+        )
+        async with asyncio.timeout(within_s):
+            response = await self._transport.handle_async_request(request)
+            content = await _read(response.stream, max_bytes)
+        return Answer(response.status_code, Headers(response.headers.raw), content)
+
+    async def aclose(self) -> None:
+        """
+        Close the transport.
+        """
+        await self._transport.aclose()
+
+
+async def _read(stream: object, max_bytes: int) -> bytes:
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise TypeError("an asynchronous network gives asynchronous bodies")
+    chunks: list[bytes] = []
+    size_bytes = 0
+    try:
+        async for chunk in stream:
+            size_bytes += len(chunk)
+            if size_bytes > max_bytes:
+                raise AnswerTooLarge(max_bytes)
+            chunks.append(chunk)
+    finally:
+        await stream.aclose()
+    return b"".join(chunks)
