@@ -18,14 +18,6 @@ from servicekit.testing.clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """
-    The clock of the gateway and of the backends.
-    """
-    return FakeClock()
-
-
-@pytest.fixture
 def backends(clock: FakeClock) -> FakeBackends:
     """
     A product with three in stock, behind an inventory that gives nothing back.

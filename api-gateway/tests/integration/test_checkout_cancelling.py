@@ -16,14 +16,6 @@ from servicekit.testing.clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """
-    The clock of the gateway and of the backends.
-    """
-    return FakeClock()
-
-
-@pytest.fixture
 def backends(clock: FakeClock) -> FakeBackends:
     """
     A product with three in stock, and a code that can be used once.

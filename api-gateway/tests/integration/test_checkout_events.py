@@ -20,14 +20,6 @@ ALL = ["accepted", "reserve-stock.done", "quote-price.done", "commit-stock.done"
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """
-    The clock of the gateway and of the backends.
-    """
-    return FakeClock()
-
-
-@pytest.fixture
 def backends(clock: FakeClock) -> FakeBackends:
     """
     A product with three in stock.

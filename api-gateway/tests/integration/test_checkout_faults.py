@@ -37,14 +37,6 @@ FAULTS: Final[Mapping[str, Callable[[], Fault]]] = {
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """
-    The clock of the gateway and of the backends.
-    """
-    return FakeClock()
-
-
-@pytest.fixture
 def backends(clock: FakeClock) -> FakeBackends:
     """
     Two products with many in stock, and a code that can be used a few times.

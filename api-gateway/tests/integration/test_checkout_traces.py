@@ -40,14 +40,6 @@ CANCELLED: Final = [
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """
-    The clock of the gateway and of the backends.
-    """
-    return FakeClock()
-
-
-@pytest.fixture
 def backends(clock: FakeClock) -> FakeBackends:
     """
     A product with some in stock, and a code.

@@ -40,11 +40,6 @@ class Identity:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def issuer() -> TokenIssuer:
     return TokenIssuer("key-1")
 

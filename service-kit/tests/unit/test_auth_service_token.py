@@ -36,11 +36,6 @@ class Identity:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def identity() -> Identity:
     return Identity()
 

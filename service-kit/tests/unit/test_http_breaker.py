@@ -15,14 +15,6 @@ from servicekit.testing.clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """
-    Time, which the test moves.
-    """
-    return FakeClock()
-
-
-@pytest.fixture
 def heard() -> list[Transition]:
     """
     What the breaker has announced.
