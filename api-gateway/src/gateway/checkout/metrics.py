@@ -25,8 +25,6 @@ class CheckoutMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=telemetry.registry,
         )
-        #: What the tasks of the upkeep came to.
-        self.task_runs = telemetry.task_runs
         Gauge(
             "saga_limit",
             "Works in this replica from which on no new order is taken",

@@ -24,7 +24,7 @@ from gateway.checkout.works import Works
 from gateway.tables import idempotency_keys, order_findings
 from servicekit.clock import Now
 from servicekit.database import Database
-from servicekit.maintenance import Maintenance
+from servicekit.maintenance import Maintenance, TaskRuns
 
 log = structlog.get_logger()
 
@@ -53,6 +53,7 @@ class Upkeep:
         *,
         chronicle: Chronicle,
         metrics: CheckoutMetrics,
+        runs: TaskRuns,
         terms: Terms,
         now: Now,
     ) -> None:
@@ -61,6 +62,7 @@ class Upkeep:
         self._works = works
         self._chronicle = chronicle
         self._metrics = metrics
+        self._runs = runs
         self._terms = terms
         self._now = now
         self._started: set[str] = set()
@@ -74,7 +76,7 @@ class Upkeep:
         writing = Maintenance(
             {"write-timelines": self.write_timelines},
             interval_s=_FLUSH_EVERY_S,
-            runs=self._metrics.task_runs,
+            runs=self._runs,
         )
         looking = Maintenance(
             {
@@ -83,7 +85,7 @@ class Upkeep:
                 "count-attention": self.count_attention,
             },
             interval_s=_LOOK_EVERY_S,
-            runs=self._metrics.task_runs,
+            runs=self._runs,
         )
         forgetting = Maintenance(
             {
@@ -92,7 +94,7 @@ class Upkeep:
                 "forget-ended": self.forget_ended,
             },
             interval_s=_FORGET_EVERY_S,
-            runs=self._metrics.task_runs,
+            runs=self._runs,
         )
         async with writing.running(), looking.running(), forgetting.running():
             yield

@@ -62,6 +62,13 @@ def build_checkout(
     )
     checkout = Checkout(database, engine, acceptance, chronicle=chronicle, metrics=metrics, now=now)
     upkeep = Upkeep(
-        database, acceptance, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
+        database,
+        acceptance,
+        engine,
+        chronicle=chronicle,
+        metrics=metrics,
+        runs=telemetry.task_runs,
+        terms=terms,
+        now=now,
     )
     return Parts(checkout, engine, upkeep)
