@@ -67,8 +67,7 @@ images: ## build the services' images (VERSION=...)
 			$(if $(CA_FILE),--secret id=ca.crt$(comma)src=$(CA_FILE)) . >/dev/null || exit 1; \
 	done
 
-# What is no network of this shop's keeps it from having its own: said before anything is built.
-subnets:
+subnets: ## say whether the shop's networks can have their addresses on this engine (SUBNET_PREFIX=10.213.86)
 	@$$(tools/find-python) -m tools.compose.subnets
 
 up: subnets images ## run the shop in containers (GATEWAY_PORT=8000, COMPOSE_PROFILES=observability)
@@ -84,7 +83,7 @@ down: ## end the shop in containers (VOLUMES=1: forget what it has stored)
 smoke: ## go shopping at a running shop, and say what is wrong (URL=http://..., ARGS=--help)
 	@$$(tools/find-python) -m tools.smoke $(if $(URL),--url $(URL)) $(ARGS)
 
-rolling: for-dev images ## restart two gateways in turn while people order, and count what fails (BALANCER_PORT=8080)
+rolling: for-dev subnets images ## restart two gateways in turn while people order, and count what fails (BALANCER_PORT=8080)
 	@$(BIN)/python -m tools.rolling --url http://127.0.0.1:$${BALANCER_PORT:-8080} --version $(VERSION) $(ARGS)
 
 bench: for-dev ## measure, and write what was measured to bench/results.md
