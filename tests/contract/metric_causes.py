@@ -3,6 +3,7 @@ What makes which number rise that an alarm stands on: the deeds, and the tables 
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,12 @@ from fake_backends import FakeBackends
 from fake_faults import Held
 from gateway_app import token_of
 from running_identity import RunningIdentity
+from sqlalchemy import insert, update
 
+from gateway.checkout.models import CANCEL, Wanted
+from gateway.checkout.sagas import subject_of
+from gateway.tables import orders
+from servicekit.sagas import Standing
 from servicekit.testing import eventually
 from servicekit.testing.clock import FakeClock
 
@@ -65,6 +71,49 @@ class Shop:
         self.tasks.append(asyncio.create_task(self.checkout.order({"A-1": 1})))
         await eventually(lambda: held.has_come)
 
+    async def is_stranded(self) -> None:
+        """
+        An order that was begun by another release, and is not ended by anybody.
+        """
+        await self._park()
+        await self.checkout.parts.upkeep.look_after_open()
+        self.checkout.clock.advance(200)
+        await self.checkout.parts.upkeep.look_after_open()
+
+    async def is_carried_on(self) -> None:
+        """
+        An order that is open although its work is over.
+        """
+        order_id = (await self.checkout.order({"A-1": 1})).json()["orderId"]
+        await self.checkout.becomes(order_id, "CONFIRMED")
+        engine = self.checkout.parts.engine
+        await engine.start(CANCEL, order_id, subject_of(Wanted(()), "c"))
+
+        async def is_over() -> bool:
+            return await engine.standings(CANCEL, [order_id]) == {order_id: Standing.STOPPED}
+
+        await eventually(is_over)
+        async with self.checkout.database.write() as connection:
+            is_it = orders.c.id == order_id
+            await connection.execute(update(orders).where(is_it).values(status="CANCELLING"))
+        self.checkout.clock.advance(3)
+        await self.checkout.parts.upkeep.look_after_open()
+
+    async def _park(self) -> None:
+        now = self.checkout.clock.now()
+        row = {
+            "id": secrets.token_hex(16),
+            "status": "PARKED",
+            "created_at": now,
+            "updated_at": now,
+            "day": "2026-01-01",
+            "items": [["A-1", 1]],
+            "discount_codes": [],
+            "correlation_id": "c",
+        }
+        async with self.checkout.database.write() as connection:
+            await connection.execute(insert(orders).values(row))
+
     async def is_repeated(self) -> None:
         """
         A work that waits until it may try again.
@@ -86,6 +135,8 @@ OF_GATEWAY: Final[tuple[tuple[str, dict[str, str], Callable[[Shop], Awaitable[No
     ("saga_duration_seconds_sum", {"saga": "place-order", "outcome": "done"}, Shop.is_ordered),
     ("auth_tokens_checked_total", {"outcome": "verified"}, Shop.is_checked),
     ("auth_tokens_checked_total", {"reason": "signature"}, Shop.is_stranger),
+    ("orders_carried_on_total", {}, Shop.is_carried_on),
+    ("orders_stranded", {"why": "unreadable"}, Shop.is_stranded),
     ("saga_waiting", {}, Shop.is_repeated),
     ("saga_running", {}, Shop.is_held_up),
     ("http_requests_in_progress", {}, Shop.is_held_up),

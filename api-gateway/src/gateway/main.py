@@ -136,6 +136,7 @@ def _catalog(settings: Settings, backends: Backends, outside: Outside) -> Catalo
 def _terms(settings: Settings) -> Terms:
     return Terms(
         deadline=timedelta(seconds=settings.order_deadline_seconds),
+        attention_after=timedelta(seconds=settings.undo_attention_after_seconds),
         max_running=settings.max_running_orders,
         keep_keys=timedelta(hours=settings.idempotency_keep_hours),
     )

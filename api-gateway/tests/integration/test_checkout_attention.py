@@ -168,7 +168,7 @@ async def _go_on_after_a_loss(backends: FakeBackends, clock: FakeClock, url: str
                 await connection.execute(orders.metadata.tables[table].delete())
         clock.advance(3)
 
-        await shop.parts.upkeep.start_lost()
+        await shop.parts.upkeep.look_after_open()
 
         await shop.becomes(order_id, "CONFIRMED")
         assert backends.inventory.stock.sold == {"A-1": 1}
@@ -187,7 +187,7 @@ async def test_an_order_that_is_on_its_way_is_not_taken_for_lost(
         await eventually(lambda: held.has_come)
         clock.advance(3)
 
-        started = await shop.parts.upkeep.start_lost()
+        started = await shop.parts.upkeep.look_after_open()
         held.release()
 
         await shop.becomes(placing.json()["orderId"], "CONFIRMED")

@@ -147,6 +147,7 @@ async def test_a_cancellation_that_takes_long_goes_on(
     202 with the place; who asks again meanwhile joins; then it is cancelled.
     """
     order_id = (await shop.order({"A-1": 1})).json()["orderId"]
+    await shop.becomes(order_id, "CONFIRMED")
     backends.inventory.on("return").fail_next(held := Held())
 
     answers = [await shop.cancel(order_id), await shop.cancel(order_id)]
@@ -166,6 +167,7 @@ async def test_a_cancellation_survives_whatever_becomes_of_its_calls(
     Each fault is met by asking again; the stock comes back once.
     """
     order_id = (await shop.order({"A-1": 2}, codes=["ONCE"])).json()["orderId"]
+    await shop.becomes(order_id, "CONFIRMED")
     faults = (503, lost(), After(503), b"<html>")
     backends.inventory.on("return").fail_next(*faults)
     backends.pricing.on("release").fail_next(*faults)
@@ -185,6 +187,7 @@ async def test_a_cancellation_that_cannot_be_done_is_shown_and_is_tried_on(
     NEEDS_ATTENTION says which step and why; whoever cancels again joins; in the end it is cancelled.
     """
     order_id = (await shop.order({"A-1": 1})).json()["orderId"]
+    await shop.becomes(order_id, "CONFIRMED")
     backends.inventory.on("return").fail_always(503)
 
     first = await shop.cancel(order_id)
@@ -205,11 +208,12 @@ async def test_a_cancellation_that_was_begun_by_a_replica_that_died_goes_on(
     Between the order's being marked and the start of the work a crash loses nothing: the sweep finds it.
     """
     order_id = (await shop.order({"A-1": 1})).json()["orderId"]
+    await shop.becomes(order_id, "CONFIRMED")
     async with shop.database.write() as connection:
         await connection.execute(update(orders).values(status="CANCELLING"))
     clock.advance(3)
 
-    await shop.parts.upkeep.start_lost()
+    await shop.parts.upkeep.look_after_open()
 
     await shop.becomes(order_id, "CANCELLED")
     assert not backends.inventory.stock.sold

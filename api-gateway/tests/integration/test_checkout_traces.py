@@ -122,7 +122,7 @@ async def test_an_order_that_was_lost_joins_the_trace_of_its_request(
             await connection.execute(metadata.tables[table].delete())
     clock.advance(3)
 
-    await shop.parts.upkeep.start_lost()
+    await shop.parts.upkeep.look_after_open()
     await shop.becomes(order_id, "CONFIRMED")
 
     carried = [path for path in PLACED if "place-order" in path]
@@ -171,7 +171,7 @@ async def test_a_cancellation_that_was_lost_joins_the_trace_of_its_own_request(
         await connection.execute(update(orders).values(status="CANCELLING"))
     clock.advance(3)
 
-    await shop.parts.upkeep.start_lost()
+    await shop.parts.upkeep.look_after_open()
     await shop.becomes(order_id, "CANCELLED")
 
     paths = (await _sent(shop, collector)).paths(cancelled.headers["X-Trace-ID"])

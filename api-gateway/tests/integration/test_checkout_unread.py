@@ -2,7 +2,7 @@
 Orders that were accepted and cannot be looked at afterwards.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from fresh_database import fresh_database
@@ -16,7 +16,7 @@ from gateway.upstreams.models import Item
 from servicekit.auth import anonymous
 from servicekit.clock import utc_now
 from servicekit.database import Database, Together
-from servicekit.sagas import JsonObject
+from servicekit.sagas import JsonObject, Standing
 from servicekit.telemetry import Telemetry
 
 
@@ -52,11 +52,17 @@ class Idle:
         Not yet either.
         """
 
-    async def known(self, saga: str, work_ids: Sequence[str]) -> Collection[str]:  # noqa: ARG002  # as above
+    async def standings(self, saga: str, work_ids: Sequence[str]) -> Mapping[str, Standing]:  # noqa: ARG002  # as above
         """
-        All of them.
+        All of them are on their way.
         """
-        return work_ids
+        return dict.fromkeys(work_ids, Standing.GOING)
+
+    async def begin_again(self, saga: str, work_id: str) -> bool:  # noqa: ARG002  # as above
+        """
+        Never.
+        """
+        return False
 
     async def nudge(self, work_id: str) -> None:
         """
@@ -79,7 +85,12 @@ async def test_whoever_waits_for_an_accepted_order_hears_its_number_while_it_can
         Idle(),
     )
     chronicle = Chronicle(database, together, metrics, now=utc_now)
-    terms = Terms(timedelta(seconds=10), max_running=5, keep_keys=timedelta(hours=24))
+    terms = Terms(
+        deadline=timedelta(seconds=10),
+        attention_after=timedelta(seconds=60),
+        max_running=5,
+        keep_keys=timedelta(hours=24),
+    )
     acceptance = Acceptance(
         database, together, works, chronicle=chronicle, metrics=metrics, terms=terms, now=utc_now
     )

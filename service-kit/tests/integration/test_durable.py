@@ -84,9 +84,9 @@ async def test_works_of_one_id_in_two_sagas_are_two(url: str, toy: Toy) -> None:
         await engine.start(SAGA, "w1", {})
         await engine.ended(SAGA, "w1", within_s=_SOON_S)
 
-        assert await engine.known(SAGA, ["w1", "w2"]) == {"w1"}
-        assert await engine.known("other", ["w1"]) == set()
-        assert await engine.known(SAGA, []) == set()
+        assert [*await engine.standings(SAGA, ["w1", "w2"])] == ["w1"]
+        assert await engine.standings("other", ["w1"]) == {}
+        assert await engine.standings(SAGA, []) == {}
 
 
 async def test_waiting_ends_when_its_time_is_over(url: str, toy: Toy) -> None:
@@ -118,7 +118,7 @@ async def test_work_begun_at_once_needs_no_engine_where_all_goes_well(url: str, 
         engine.begin(SAGA, "w1", {})
 
         assert await engine.ended(SAGA, "w1", within_s=_SOON_S)
-        assert await engine.known(SAGA, ["w1"]) == set()
+        assert await engine.standings(SAGA, ["w1"]) == {}
 
     assert toy.told == [("w1", "done")]
 
@@ -133,7 +133,7 @@ async def test_work_begun_at_once_is_started_when_it_must_be_repeated(url: str, 
         engine.begin(SAGA, "w1", {})
 
         assert await engine.ended(SAGA, "w1", within_s=_SOON_S)
-        assert await engine.known(SAGA, ["w1"]) == {"w1"}
+        assert [*await engine.standings(SAGA, ["w1"])] == ["w1"]
 
     assert toy.told == [("w1", "done")]
     assert toy.ledger.count("w1 first") == 1
@@ -304,11 +304,11 @@ async def test_ended_work_is_forgotten_after_a_while(url: str, toy: Toy) -> None
 
         clock.advance(timedelta(hours=23).total_seconds())
         await eventually(lambda: clock.sleepers >= 1, within_s=_SOON_S)
-        assert await engine.known(SAGA, ["w1", "w2"]) == {"w1", "w2"}
+        assert {*await engine.standings(SAGA, ["w1", "w2"])} == {"w1", "w2"}
         clock.advance(timedelta(hours=2).total_seconds())
 
         async def only_w2() -> bool:
-            return await engine.known(SAGA, ["w1", "w2"]) == {"w2"}
+            return [*await engine.standings(SAGA, ["w1", "w2"])] == ["w2"]
 
         await eventually(only_w2, within_s=_SOON_S)
         is_held = False

@@ -23,6 +23,7 @@ from typing import TextIO
 from pydantic import JsonValue
 
 from servicekit import correlation, deadline, logs
+from servicekit.clock import Now, utc_now
 from servicekit.durable import DurableSettings, Engine
 from servicekit.outside import REAL_WORLD, Outside
 from servicekit.sagas import Deed, Done, Ending, Entry, Outcome, Saga, Step, Work
@@ -187,6 +188,7 @@ def toy_engine(
     telemetry: Telemetry | None = None,
     outside: Outside = REAL_WORLD,
     drain_s: float = 20.0,
+    now: Now = utc_now,
 ) -> Engine:
     """
     An engine with that saga.
@@ -194,7 +196,9 @@ def toy_engine(
     settings = DurableSettings(
         service_name="toy-service", database_url=database_url, drain_timeout_seconds=drain_s
     )
-    return Engine(settings, [toy.saga], telemetry=telemetry or Telemetry(), outside=outside)
+    return Engine(
+        settings, [toy.saga], telemetry=telemetry or Telemetry(), outside=outside, now=now
+    )
 
 
 def file_toy(folder: Path, name: str) -> Toy:

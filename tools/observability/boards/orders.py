@@ -93,6 +93,15 @@ HELD_UP: Final = Row(
             unit="each",
         ),
         Panel(
+            "Carried out by nobody",
+            (
+                Query("max by (why) (orders_stranded)", "now: {{why}}"),
+                Query("sum(increase(orders_carried_on_total[$__rate_interval]))", "carried on"),
+            ),
+            "docs/operations.md, OrdersStranded and OrdersCarriedOn.",
+            unit="each",
+        ),
+        Panel(
             "Began to need attention, by step",
             (
                 Query(

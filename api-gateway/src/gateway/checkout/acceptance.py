@@ -39,11 +39,12 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Terms:
     """
-    How long an order's steps are tried before its commit, how many may be on their way in a replica,
-    and how long keys are kept.
+    How long an order's steps are tried before its commit, and what is repeated until it needs attention;
+    how many may be on their way in a replica, and how long keys are kept.
     """
 
     deadline: timedelta
+    attention_after: timedelta
     max_running: int
     keep_keys: timedelta
 

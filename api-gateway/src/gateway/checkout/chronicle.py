@@ -183,7 +183,7 @@ class Chronicle:
         what = "undo-repeating" if work.id in self._undoing else "repeating"
         self.happened(work, f"{step}.{what}", {"why": why})
 
-    async def flag(self, work: Work, step: str, why: str, *, saga: str) -> None:
+    async def flag(self, order_id: str, step: str, why: str, *, saga: str) -> None:
         """
         Show that an order takes long.
         """
@@ -193,14 +193,14 @@ class Chronicle:
         event = Event(name, attention.since, {"step": step, "why": why})
 
         def flag(connection: Connection, before: Unwritten) -> int | None:
-            if not repository.flag(connection, work.id, attention, while_in=while_in):
+            if not repository.flag(connection, order_id, attention, while_in=while_in):
                 return None
             return timeline.write(connection, before, event)
 
-        if await self.write(work.id, flag) is not None:
+        if await self.write(order_id, flag) is not None:
             self._metrics.became(Status.NEEDS_ATTENTION)
-            log.error("order.needs_attention", order_id=work.id, step=step, why=why)
-            self.news.tell(work.id, None)
+            log.error("order.needs_attention", order_id=order_id, step=step, why=why)
+            self.news.tell(order_id, None)
 
     async def _end(
         self,
@@ -265,7 +265,7 @@ class _Eyes:
         self._chronicle.repeating(work, step, why)
 
     async def needs_attention(self, work: Work, step: str, why: str) -> None:
-        await self._chronicle.flag(work, step, why, saga=self._saga)
+        await self._chronicle.flag(work.id, step, why, saga=self._saga)
 
 
 def _write_open(due: Sequence[Unwritten], connection: Connection) -> list[int | None]:

@@ -41,6 +41,27 @@ class CheckoutMetrics:
             registry=telemetry.registry,
         )
 
+        #: Orders whose work was over, and they were not.
+        self.carried_on = telemetry.counter(
+            "orders_carried_on", "Orders whose work had to be begun again though it was over"
+        )
+        self._stranded = Gauge(
+            "orders_stranded",
+            "Open orders that nobody goes on with",
+            ("why",),
+            registry=telemetry.registry,
+        )
+        self.stranded()
+
+    def stranded(self, *, stopped: int = 0, foreign: int = 0, unreadable: int = 0) -> None:
+        """
+        Of all replicas, as last counted: with works that are over, or of another release, or with rows
+        that only another release can read.
+        """
+        self._stranded.labels("stopped").set(stopped)
+        self._stranded.labels("foreign").set(foreign)
+        self._stranded.labels("unreadable").set(unreadable)
+
     def became(self, status: Status) -> None:
         """
         An order was accepted (PENDING) or has become what it is.

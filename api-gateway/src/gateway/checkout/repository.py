@@ -2,7 +2,7 @@
 Orders in the database. What must happen once is an update that says from which state it goes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.checkout.models import Attention, End, Order, Page, Sold, Status
-from gateway.checkout.rows import end_row, new_row, order_of
+from gateway.checkout.rows import end_row, new_row, order_if_readable, order_of
 from gateway.tables import OPEN, order_discounts, order_lines, orders
 from servicekit.database import Reading
 
@@ -29,6 +29,12 @@ _ADD: Final = insert(orders)
 _ADD_LINES: Final = insert(order_lines)
 _ADD_DISCOUNTS: Final = insert(order_discounts)
 _BY_ID: Final = select(orders).where(orders.c.id == bindparam("order_id"))
+#: One after the other, each by a look into the index: DISTINCT would read all of it.
+_FIRST: Final = select(func.min(orders.c.status).label("status")).cte("statuses", recursive=True)
+_NEXT: Final = (
+    select(func.min(orders.c.status)).where(orders.c.status > _FIRST.c.status).scalar_subquery()
+)
+_STATUSES: Final = select(_FIRST.union_all(select(_NEXT).where(_FIRST.c.status.is_not(None))))
 _END_PLACING: Final = (
     update(orders)
     .where(orders.c.id == bindparam("order_id"))
@@ -52,6 +58,19 @@ class Filters:
     status: Status | None = None
     since: datetime | None = None
     before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """
+    Some of the orders that are on their way; the ids of those that another release has written so that
+    this one cannot read them, and since when they are as they are.
+    """
+
+    orders: Sequence[Order]
+    unreadable: Mapping[str, datetime]
+    count: int
+    last_id: str
 
 
 def add(connection: Connection, new: Sequence[Order]) -> None:
@@ -182,19 +201,41 @@ async def needing_attention(connection: AsyncConnection) -> int:
     return await connection.scalar(statement) or 0
 
 
+async def strange_statuses(connection: AsyncConnection) -> set[str]:
+    """
+    The statuses that orders have and this release does not know.
+    """
+    return {row.status for row in await connection.execute(_STATUSES)} - {*Status, None}
+
+
 async def open_since(
-    connection: AsyncConnection, before: datetime, *, after_id: str, limit: int
-) -> Sequence[Order]:
+    connection: AsyncConnection,
+    before: datetime,
+    *,
+    strange: Collection[str],
+    after_id: str,
+    limit: int,
+) -> Opened:
     """
-    Orders that are on their way since ``before``, by id from behind ``after_id``.
+    Orders that are on their way since ``before``, by id from behind ``after_id``; those of ``strange``
+    statuses as well, unless they have ended.
     """
+    is_on_its_way = orders.c.status.in_(OPEN) | orders.c.ended_at.is_(None)
     statement = (
         select(orders)
-        .where(orders.c.status.in_(OPEN), orders.c.updated_at < before, orders.c.id > after_id)
+        .where(orders.c.status.in_([*OPEN, *strange]), is_on_its_way)
+        .where(orders.c.updated_at < before, orders.c.id > after_id)
         .order_by(orders.c.id)
         .limit(limit)
     )
-    return [order_of(row) for row in (await connection.execute(statement)).all()]
+    rows = (await connection.execute(statement)).all()
+    read = [(row, order_if_readable(row)) for row in rows]
+    return Opened(
+        [order for _, order in read if order is not None],
+        {row.id: row.updated_at for row, order in read if order is None},
+        count=len(rows),
+        last_id=rows[-1].id if rows else after_id,
+    )
 
 
 def ended_among(connection: Connection, order_ids: Collection[str]) -> Sequence[str]:

@@ -73,6 +73,18 @@ def order_of(row: Row[Any]) -> Order:
     )
 
 
+def order_if_readable(row: Row[Any]) -> Order | None:
+    """
+    The same; None for what a release wrote that has more words than this one.
+    """
+    try:
+        order = order_of(row)
+    except (KeyError, TypeError, ValueError):
+        return None
+    is_plain = all(type(item.quantity) is int for item in order.wanted.items)
+    return order if is_plain else None
+
+
 def _reason(row: Row[Any]) -> Reason | None:
     if row.reason_code is None:
         return None

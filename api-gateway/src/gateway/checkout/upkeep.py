@@ -1,17 +1,15 @@
 """
-What is done for orders without a request: start what was accepted and is carried through by nobody, try again what an
+What is done for orders without a request: look after those that are open, try again what an
 administrator wants to be tried, write the timeline of what takes long, and forget old keys.
 
 Each replica does all of it; all of it is safe to do at the same moment elsewhere.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import structlog
 from sqlalchemy import Column
 
 from gateway.checkout import repository
@@ -19,22 +17,15 @@ from gateway.checkout.acceptance import Acceptance, Terms
 from gateway.checkout.chronicle import Chronicle
 from gateway.checkout.forgetting import BATCH, forget
 from gateway.checkout.metrics import CheckoutMetrics
-from gateway.checkout.models import CANCEL, PLACE, Order
+from gateway.checkout.sweep import Sweep
 from gateway.checkout.works import Works
 from gateway.tables import idempotency_keys, order_findings
 from servicekit.clock import Now
 from servicekit.database import Database
 from servicekit.maintenance import Maintenance, TaskRuns
 
-log = structlog.get_logger()
-
-#: What was accepted this long ago should have ended, or be known to the engine.
-LOST_AFTER: Final = timedelta(seconds=2)
 #: How far the clocks of replicas may be apart, for who asks them to try again.
 _SKEW: Final = timedelta(seconds=10)
-_BATCH: Final = 500
-#: How many lost orders are started at a time.
-_AT_ONCE: Final = 16
 _FLUSH_EVERY_S: Final = 0.2
 _LOOK_EVERY_S: Final = 1.0
 _FORGET_EVERY_S: Final = 60.0
@@ -65,7 +56,15 @@ class Upkeep:
         self._runs = runs
         self._terms = terms
         self._now = now
-        self._started: set[str] = set()
+        self._sweep = Sweep(
+            database,
+            acceptance,
+            works,
+            chronicle=chronicle,
+            metrics=metrics,
+            terms=terms,
+            now=now,
+        )
         self._nudged: dict[str, datetime] = {}
 
     @asynccontextmanager
@@ -80,7 +79,7 @@ class Upkeep:
         )
         looking = Maintenance(
             {
-                "start-lost-orders": self.start_lost,
+                "look-after-open-orders": self.look_after_open,
                 "try-again": self.try_again,
                 "count-attention": self.count_attention,
             },
@@ -106,32 +105,11 @@ class Upkeep:
         """
         await self._chronicle.flush()
 
-    async def start_lost(self) -> int:
+    async def look_after_open(self) -> int:
         """
-        Start every order that was accepted and that nobody carries through; returns how many.
-
-        Such is left by a replica that died in between, or by an engine that could not be reached; while
-        it cannot, this raises ServiceUnavailable.
+        Begin what is accepted and what nobody is at; returns how many orders that were.
         """
-        before, after_id, started = self._now() - LOST_AFTER, "", 0
-        seen: set[str] = set()
-        while True:
-            async with self._database.read() as connection:
-                some = await repository.open_since(
-                    connection, before, after_id=after_id, limit=_BATCH
-                )
-            seen |= {order.id for order in some}
-            lost = await self._unknown(some)
-            for begin in range(0, len(lost), _AT_ONCE):
-                few = lost[begin : begin + _AT_ONCE]
-                await asyncio.gather(*map(self._acceptance.take_up, few))
-            started += len(lost)
-            if len(some) < _BATCH:
-                break
-            after_id = some[-1].id
-        # What is not open any more needs not be remembered.
-        self._started &= {f"{saga}:{order_id}" for saga in (PLACE, CANCEL) for order_id in seen}
-        return started
+        return await self._sweep.look()
 
     async def try_again(self) -> None:
         """
@@ -141,6 +119,7 @@ class Upkeep:
             asked = await repository.retries_asked(connection, self._now() - _SKEW)
         for order_id, at in asked.items():
             if self._nudged.get(order_id) != at:
+                self._sweep.hurry(order_id)
                 await self._works.nudge(order_id)
         self._nudged = dict(asked)
 
@@ -185,21 +164,3 @@ class Upkeep:
             forgotten += some
             if some < BATCH:
                 return forgotten
-
-    async def _unknown(self, orders: Iterable[Order]) -> list[Order]:
-        unsure = [
-            order
-            for order in orders
-            if _work(order) not in self._started and not self._works.carries(order.saga, order.id)
-        ]
-        unknown = []
-        for saga in (PLACE, CANCEL):
-            by_id = {order.id: order for order in unsure if order.saga == saga}
-            known = {*await self._works.known(saga, [*by_id])} if by_id else set()
-            self._started |= {f"{saga}:{order_id}" for order_id in known}
-            unknown += [order for order in by_id.values() if order.id not in known]
-        return unknown
-
-
-def _work(order: Order) -> str:
-    return f"{order.saga}:{order.id}"

@@ -2,11 +2,11 @@
 What the checkout asks of whoever carries sagas through.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from servicekit.sagas import JsonObject
+from servicekit.sagas import JsonObject, Standing
 
 
 class Works(Protocol):
@@ -44,9 +44,14 @@ class Works(Protocol):
         Begin; durable when it returns. Once begun, to start it again changes nothing.
         """
 
-    async def known(self, saga: str, work_ids: Sequence[str]) -> Collection[str]:
+    async def standings(self, saga: str, work_ids: Sequence[str]) -> Mapping[str, Standing]:
         """
-        Which of these were started.
+        How those of these stand that were started.
+        """
+
+    async def begin_again(self, saga: str, work_id: str) -> bool:
+        """
+        Begin what stands stopped; False where it does not.
         """
 
     async def nudge(self, work_id: str) -> None:

@@ -35,7 +35,7 @@ from servicekit.errors import ServiceUnavailable
 from servicekit.health import HealthCheck
 from servicekit.maintenance import Maintenance
 from servicekit.outside import REAL_WORLD, Outside
-from servicekit.sagas import JsonObject, Saga, Work
+from servicekit.sagas import JsonObject, Saga, Standing, Work
 from servicekit.telemetry import Telemetry
 
 #: How long a stopping service waits for works; those that only wait themselves are handed over at once.
@@ -129,7 +129,7 @@ class Engine:
 
         That leaves the engine's own journal out of what goes well, at a fifth of the cost. After a crash
         such work is nowhere but in its owner's record: who calls this must ``start`` what that shows as
-        neither ended nor, after a while, ``known``. It may be carried out twice at once then, which the
+        neither ended nor, after a while, among ``standings``. It may be carried out twice at once then, which the
         saga's own journal makes harmless.
         """
         self._journal()
@@ -158,12 +158,25 @@ class Engine:
         """
         return await self._works.over(key_of(saga, work_id), within_s)
 
-    async def known(self, saga: str, work_ids: Sequence[str]) -> set[str]:
+    async def standings(self, saga: str, work_ids: Sequence[str]) -> dict[str, Standing]:
         """
-        Those of ``work_ids`` that were started, by whichever replica.
+        How those of ``work_ids`` stand that were started, by whichever replica.
         """
         keys = {key_of(saga, work_id): work_id for work_id in work_ids}
-        return {keys[key] for key in await self._journal().known([*keys])} if keys else set()
+        if not keys:
+            return {}
+        found = await self._journal().standings([*keys])
+        return {keys[key]: standing for key, standing in found.items()}
+
+    async def begin_again(self, saga: str, work_id: str) -> bool:
+        """
+        Have work carried out again that stands *stopped*, though its owner's record does not say that it
+        has ended; False where it does not stand so any more.
+
+        It goes the way that its saga's journal has: what was found out holds. Whoever calls this again and
+        again does well to leave pauses.
+        """
+        return await self._journal().begin_again(key_of(saga, work_id))
 
     async def nudge(self, work_id: str) -> None:
         """

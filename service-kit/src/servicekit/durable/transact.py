@@ -23,8 +23,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from servicekit.durable.addresses import SCHEMA
 from servicekit.durable.errors import JournalPending, OneInAProcess
+from servicekit.durable.standing import OVER, standing_of
 from servicekit.durable.storage import THREADS, Storage
 from servicekit.errors import ServiceUnavailable
+from servicekit.sagas import Standing
 
 #: Pinned: DBOS's own is a hash of code, and work of another version is not taken up by anybody.
 #: What a workflow is given must still be read, and so must the names under which sagas record.
@@ -129,14 +131,30 @@ class Transact:
         """
         await DBOS.resume_workflows_async(list(workflow_ids))
 
-    async def known(self, workflow_ids: Sequence[str]) -> set[str]:
+    async def begin_again(self, workflow_id: str) -> bool:
         """
-        Those of ``workflow_ids`` that have been begun, ended or not.
+        Have some replica carry out a workflow from its beginning that has ended, however it did; returns
+        False where it has not, or is not there.
+        """
+        try:
+            await DBOS.rewind_workflow_async(workflow_id)
+        except error.DBOSException:
+            return False
+        except SQLAlchemyError as failure:
+            raise ServiceUnavailable("the journal of sagas") from failure
+        return True
+
+    async def standings(self, workflow_ids: Sequence[str]) -> dict[str, Standing]:
+        """
+        How those of ``workflow_ids`` stand that have been begun.
         """
         found = await DBOS.list_workflows_async(
             workflow_ids=list(workflow_ids), load_input=False, load_output=False
         )
-        return {one.workflow_id for one in found}
+        return {
+            one.workflow_id: standing_of(one.status, is_ours=one.app_version == VERSION)
+            for one in found
+        }
 
     async def forget(self, ended_before: datetime, *, at_most: int) -> int:
         """
@@ -144,7 +162,7 @@ class Transact:
         """
         found = await DBOS.list_workflows_async(
             completed_before=ended_before.isoformat(),
-            status=["SUCCESS", "ERROR"],
+            status=[*OVER],
             limit=at_most,
             load_input=False,
             load_output=False,

@@ -2,6 +2,7 @@
 The words of sagas: steps and their outcomes, work and its ending, and who is told of them.
 """
 
+import enum
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,6 +113,19 @@ class Ending:
     step: str | None = None
     code: str | None = None
     facts: JsonObject = field(default_factory=dict)
+
+
+class Standing(enum.StrEnum):
+    """
+    Who goes on with a work that was started.
+
+    *going*: somebody does, or will. *stopped*: nobody, since it is over for whoever carries it out, by its
+    saga or by whatever else: a hand, a fault. *foreign*: only a release of another version may.
+    """
+
+    GOING = "going"
+    STOPPED = "stopped"
+    FOREIGN = "foreign"
 
 
 class Witness(Protocol):
