@@ -2,7 +2,6 @@
 What settings allow, that they are documented, and what bounds they make.
 """
 
-import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from gateway.checkout import errors as checkout_errors
 from gateway.module_table import MODULES
 from gateway.reports import errors as report_errors
 from gateway.settings import Settings
-from servicekit.errors import StorefrontError
 from servicekit.settings import SettingsError, example_env, load
+from servicekit.testing.error_tables import errors_drawn, errors_made, errors_told
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,32 +126,20 @@ def test_the_example_names_every_setting() -> None:
 
 
 HOMES = (account_errors, catalog_errors, checkout_errors, report_errors)
-OURS = {
-    name: (str(kind.status), kind.code)
-    for home in HOMES
-    for name, kind in inspect.getmembers(home, inspect.isclass)
-    if issubclass(kind, StorefrontError) and kind.__module__ == home.__name__
-}
 
 
 def test_the_trees_of_errors_are_complete_and_true() -> None:
     """
     The docstring of each errors.py draws the errors of its module with their status and code.
     """
-    trees = "".join(str(home.__doc__) for home in HOMES)
-    rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", trees)
-
-    assert {name: (status, code) for name, status, code in rows} == OURS
+    assert errors_drawn(*HOMES) == errors_made(*HOMES)
 
 
 def test_the_readme_tells_every_error() -> None:
     """
     The table in README.md names each error of the gateway's own with its status and code.
     """
-    text = (ROOT / "README.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
-
-    assert {name: (status, code) for name, status, code in rows} == OURS
+    assert errors_told(ROOT / "README.md") == errors_made(*HOMES)
 
 
 def test_the_readme_tells_every_module() -> None:

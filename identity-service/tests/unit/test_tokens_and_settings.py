@@ -2,8 +2,6 @@
 What tokens say, what settings allow, and that errors and settings are documented.
 """
 
-import inspect
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,8 @@ from identity.tokens.models import (
     new_refresh_token,
     token_hash,
 )
-from servicekit.errors import StorefrontError
 from servicekit.settings import example_env
+from servicekit.testing.error_tables import errors_drawn, errors_made, errors_told
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LIVES = TokenLives(
@@ -136,31 +134,15 @@ def test_the_example_names_every_setting() -> None:
     assert example.read_text() == example_env(Settings)
 
 
-def our_errors() -> dict[str, tuple[str, str]]:
-    """
-    This service's own errors, with their status and code.
-    """
-    return {
-        name: (str(kind.status), kind.code)
-        for name, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, StorefrontError) and kind.__module__ == errors.__name__
-    }
-
-
 def test_the_tree_of_errors_is_complete_and_true() -> None:
     """
     The docstring of errors.py draws each error of this service with its status and code.
     """
-    rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", errors.__doc__ or "")
-
-    assert {name: (status, code) for name, status, code in rows} == our_errors()
+    assert errors_drawn(errors) == errors_made(errors)
 
 
 def test_the_readme_tells_every_error() -> None:
     """
     The table in README.md names each error of this service with its status and code.
     """
-    text = (Path(__file__).parents[2] / "README.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
-
-    assert {name: (status, code) for name, status, code in rows} == our_errors()
+    assert errors_told(Path(__file__).parents[2] / "README.md") == errors_made(errors)

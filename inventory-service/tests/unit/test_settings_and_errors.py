@@ -2,8 +2,6 @@
 What settings allow, and that errors and settings are documented.
 """
 
-import inspect
-import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,8 +11,8 @@ from pydantic import ValidationError
 from inventory import errors
 from inventory.errors import OrderConflict, Reason
 from inventory.settings import Settings
-from servicekit.errors import StorefrontError
 from servicekit.settings import example_env
+from servicekit.testing.error_tables import errors_drawn, errors_made, errors_told
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,24 +54,11 @@ def test_the_example_names_every_setting() -> None:
     assert (ROOT / ".env.example").read_text() == example_env(Settings)
 
 
-def our_errors() -> dict[str, tuple[str, str]]:
-    """
-    This service's own errors, with their status and code.
-    """
-    return {
-        name: (str(kind.status), kind.code)
-        for name, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, StorefrontError) and kind.__module__ == errors.__name__
-    }
-
-
 def test_the_tree_of_errors_is_complete_and_true() -> None:
     """
     The docstring of errors.py draws each error of this service with its status and code.
     """
-    rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", errors.__doc__ or "")
-
-    assert {name: (status, code) for name, status, code in rows} == our_errors()
+    assert errors_drawn(errors) == errors_made(errors)
 
 
 def test_the_readme_tells_every_error() -> None:
@@ -81,10 +66,8 @@ def test_the_readme_tells_every_error() -> None:
     The table in README.md names each error of this service with its status and code, and each
     reason of a refused order.
     """
+    assert errors_told(ROOT / "README.md") == errors_made(errors)
     text = (ROOT / "README.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
-
-    assert {name: (status, code) for name, status, code in rows} == our_errors()
     assert [reason for reason in get_args(Reason) if f"`{reason}`" not in text] == []
 
 

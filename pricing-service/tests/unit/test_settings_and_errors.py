@@ -2,7 +2,6 @@
 What settings allow, and that errors and settings are documented.
 """
 
-import inspect
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +14,8 @@ from pricing import errors
 from pricing.errors import InvalidDiscount
 from pricing.refusals import Reason, Refusal
 from pricing.settings import Settings
-from servicekit.errors import StorefrontError
 from servicekit.settings import example_env
+from servicekit.testing.error_tables import errors_drawn, errors_made, errors_told
 
 FOLDER = Path(__file__).parents[2]
 
@@ -78,34 +77,18 @@ def test_the_example_names_every_setting() -> None:
     assert (FOLDER / ".env.example").read_text() == example_env(Settings)
 
 
-def our_errors() -> dict[str, tuple[str, str]]:
-    """
-    This service's own errors, with their status and code.
-    """
-    return {
-        name: (str(kind.status), kind.code)
-        for name, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, StorefrontError) and kind.__module__ == errors.__name__
-    }
-
-
 def test_the_tree_of_errors_is_complete_and_true() -> None:
     """
     The docstring of errors.py draws each error of this service with its status and code.
     """
-    rows = re.findall(r"── (\w+) +(\d{3}) +([A-Z_]+)", errors.__doc__ or "")
-
-    assert {name: (status, code) for name, status, code in rows} == our_errors()
+    assert errors_drawn(errors) == errors_made(errors)
 
 
 def test_the_readme_tells_every_error() -> None:
     """
     The table in README.md names each error of this service with its status and code.
     """
-    text = (FOLDER / "README.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
-
-    assert {name: (status, code) for name, status, code in rows} == our_errors()
+    assert errors_told(FOLDER / "README.md") == errors_made(errors)
 
 
 def test_the_readme_tells_every_reason() -> None:
