@@ -137,6 +137,20 @@ async def test_what_was_bought_is_given_back_when_it_is_broken_off() -> None:
     assert len(keyless) < len(placed)
 
 
+async def test_an_answer_in_another_language_is_a_failure_that_is_quoted() -> None:
+    """
+    What a balancer says by itself is no JSON: its status and its words are told.
+    """
+    transport = httpx.MockTransport(lambda _request: httpx.Response(502, text="no such host\n"))
+    async with httpx.AsyncClient(base_url="http://shop", transport=transport) as client:
+        crowd = Crowd(client, ["P-1"], seed="another language")
+        async with crowd.busy():
+            await eventually(lambda: len(crowd.tally.failures) >= 3, within_s=30)
+
+    assert all("502 with what is no JSON: no such host (" in one for one in crowd.tally.failures)
+    assert len(crowd.tally.failures) == crowd.tally.requests.total()
+
+
 def test_without_docker_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,14 +34,14 @@ async def restart(gateway: str, *, version: str) -> None:
     Stop one in the ordinary way, start it, and return when the balancer knows it again.
     """
     await _run(*_COMPOSE, "stop", gateway, version=version)
-    await _is_back(gateway, version=version)
+    await _bring_back(gateway, version=version)
 
 
 async def make_anew(gateway: str, *, version: str) -> None:
     """
     Put a container of that version's image in its place; the one before is stopped and removed.
     """
-    await _is_back(gateway, version=version)
+    await _bring_back(gateway, version=version)
 
 
 async def name_also(version: str, other: str) -> None:
@@ -58,7 +58,7 @@ async def forget_name(other: str) -> None:
     await _run("docker", "rmi", "--no-prune", f"{IMAGE}:{other}", version=other)
 
 
-async def _is_back(gateway: str, *, version: str) -> None:
+async def _bring_back(gateway: str, *, version: str) -> None:
     arguments = ("up", "--wait", "--no-deps", "--no-build", gateway)
     await _run(*_COMPOSE, *arguments, version=version)
     await asyncio.sleep(_KNOWN_AFTER_S)

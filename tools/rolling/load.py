@@ -34,6 +34,8 @@ _SETTLED_WITHIN_S: Final = 60.0
 _ASK_AGAIN_AFTER_S: Final = 0.2
 _AT_ONCE: Final = 16
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+
 ENDED: Final = frozenset({"CONFIRMED", "REJECTED", "FAILED", "CANCELLED"})
 
 
@@ -206,17 +208,13 @@ class Crowd:
         One request; its answer, empty where there was none.
         """
         began = time.monotonic()
-        failure: str | None = None
-        body: Mapping[str, Any] = {}
+        failure: str | None
         try:
             answer = await self._client.request(method, path, json=json, headers=headers)
-            body = answer.json()
-            if not answer.is_success:
-                failure = f"{answer.status_code} {answer.text[:200].strip()}"
         except httpx.TransportError as error:
-            failure = repr(error)
-        except ValueError:
-            failure = "an answer that is no JSON"
+            body, failure = _NOTHING, repr(error)
+        else:
+            body, failure = _read(answer)
         self.tally.note(kind, time.monotonic() - began, failure)
         return body
 
@@ -252,6 +250,18 @@ def discrepancies(
         if reserved_now != reserved:
             found.append(f"{product}: {reserved_now - reserved} reserved for nobody")
     return found
+
+
+def _read(answer: httpx.Response) -> tuple[Mapping[str, Any], str | None]:
+    """
+    What it says, and what is wrong with it. Whoever stands before the gateways may speak another language.
+    """
+    said = answer.text[:200].strip()
+    try:
+        body = answer.json()
+    except ValueError:
+        return _NOTHING, f"{answer.status_code} with what is no JSON: {said}"
+    return body, None if answer.is_success else f"{answer.status_code} {said}"
 
 
 def _learn(order: Order, body: Mapping[str, Any]) -> None:
