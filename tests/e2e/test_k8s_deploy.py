@@ -14,7 +14,7 @@ from pydantic import JsonValue, TypeAdapter
 from tests.e2e.k8s_manifests import rendered
 from tools.deploy.__main__ import main
 from tools.deploy.errors import DeployProblem
-from tools.deploy.kubectl import Kubectl
+from tools.deploy.kubectl import Kubectl, contexts
 from tools.deploy.placing import Overlay, place, prepare, wait
 from tools.k8s_check.local_secrets import FILES, make_missing
 from tools.k8s_check.rendering import FOLDER, shop
@@ -118,6 +118,16 @@ def test_nothing_is_done_without_a_cluster_of_that_name(
     assert code == 1
     assert "CONTEXT=..., one of kind-shop, somebody-elses" in capsys.readouterr().err
     assert {call[0] for call in cluster.asked} == {"config"}
+
+
+def test_a_configuration_that_cannot_be_read_is_told(cluster: Cluster) -> None:
+    """
+    It is told in kubectl's own words, and not that there is no cluster.
+    """
+    cluster.program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('config: no YAML')\n")
+
+    with pytest.raises(DeployProblem, match="config: no YAML"):
+        contexts(str(cluster.program))
 
 
 def test_every_call_goes_to_the_cluster_that_was_named(

@@ -33,36 +33,33 @@ class Kubectl:
             f"--namespace={self.namespace}",
             *arguments,
         ]
-        try:
-            done = subprocess.run(
-                command, input=given, capture_output=True, text=True, timeout=within_s, check=False
-            )
-        except FileNotFoundError:
-            raise DeployProblem("kubectl is not here: install it, and try again") from None
-        except subprocess.TimeoutExpired:
-            raise DeployProblem(
-                f"kubectl {' '.join(arguments)} took more than {within_s:g} s"
-            ) from None
-        if done.returncode != 0:
-            raise DeployProblem(_short(done.stderr) or f"kubectl {' '.join(arguments)} failed")
-        return done.stdout
+        return _run(command, arguments, given=given, within_s=within_s)
 
 
 def contexts(program: str = "kubectl") -> Sequence[str]:
     """
-    The clusters that this machine's configuration knows.
+    The clusters that this machine's configuration knows. Raises ``DeployProblem`` where it cannot be read.
     """
+    arguments = ("config", "get-contexts", "--output=name")
+    return _run([program, *arguments], arguments, given=None, within_s=30.0).split()
+
+
+def _run(
+    command: Sequence[str], arguments: Sequence[str], *, given: str | None, within_s: float
+) -> str:
     try:
         done = subprocess.run(
-            [program, "config", "get-contexts", "--output=name"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
+            command, input=given, capture_output=True, text=True, timeout=within_s, check=False
         )
     except FileNotFoundError:
         raise DeployProblem("kubectl is not here: install it, and try again") from None
-    return done.stdout.split()
+    except subprocess.TimeoutExpired:
+        raise DeployProblem(
+            f"kubectl {' '.join(arguments)} took more than {within_s:g} s"
+        ) from None
+    if done.returncode != 0:
+        raise DeployProblem(_short(done.stderr) or f"kubectl {' '.join(arguments)} failed")
+    return done.stdout
 
 
 def _short(complaint: str) -> str:
