@@ -15,7 +15,7 @@ from typing import Any
 from tools.demo.runner import run_demo
 from tools.demo.secrets_file import DemoSecrets
 from tools.demo.services import Service
-from tools.demo.settings import DemoProblemError, DemoSettings
+from tools.demo.settings import DemoProblem, DemoSettings
 
 PROGRAM = (str(Path(__file__).with_name("standin_service.py")),)
 
@@ -50,7 +50,7 @@ def main(folder: str, port_base: str, *words: str) -> int:
     try:
         demo = replace(DemoSettings.from_environment(variables, Path("/nowhere")), **bounds)
         run_demo(tuple(standin(*row) for row in enumerate(behaviours)), demo, variables)
-    except DemoProblemError as problem:
+    except DemoProblem as problem:
         print(problem, file=sys.stderr)
         return 1
     return 0

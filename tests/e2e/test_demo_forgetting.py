@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.processes import ROOT
 from tools.demo.instance import forget, only_instance
-from tools.demo.settings import DemoProblemError
+from tools.demo.settings import DemoProblem
 
 
 def test_everything_stored_is_removed(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_running_demo_keeps_its_data(tmp_path: Path) -> None:
 
     with (
         only_instance(demo),
-        pytest.raises(DemoProblemError, match=r"running already \(process \d"),
+        pytest.raises(DemoProblem, match=r"running already \(process \d"),
     ):
         forget(tmp_path / ".data", demo)
 

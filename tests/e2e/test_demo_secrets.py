@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import StartDemo
 from tools.demo.secrets_file import DemoSecrets, load_or_make
 from tools.demo.services import SERVICES, environment, secret_names
-from tools.demo.settings import DemoProblemError, DemoSettings
+from tools.demo.settings import DemoProblem, DemoSettings
 
 
 def test_secrets_are_the_owners_only(start_demo: StartDemo, demo_folder: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_damaged_secrets_file_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "secrets.json"
     file.write_text(content, encoding="utf-8")
 
-    with pytest.raises(DemoProblemError, match=r"secrets\.json is damaged\. `make clean-data`"):
+    with pytest.raises(DemoProblem, match=r"secrets\.json is damaged\. `make clean-data`"):
         load_or_make(file, ["a"])
     assert file.read_text(encoding="utf-8") == content
 

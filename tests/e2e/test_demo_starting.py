@@ -11,7 +11,7 @@ from tests.e2e.conftest import StartDemo
 from tests.e2e.processes import free_base, is_running
 from tools.demo.ports import check_free, is_free
 from tools.demo.services import Service
-from tools.demo.settings import DemoProblemError, DemoSettings
+from tools.demo.settings import DemoProblem, DemoSettings
 
 
 def test_services_are_prepared_started_and_shown(start_demo: StartDemo) -> None:
@@ -52,7 +52,7 @@ def test_several_ports_in_use_are_all_named() -> None:
     with (
         socket.create_server(("127.0.0.1", base)),
         socket.create_server(("127.0.0.1", base + 1)),
-        pytest.raises(DemoProblemError, match=rf"Ports {base} \(s0\), {base + 1} \(s1\) in use"),
+        pytest.raises(DemoProblem, match=rf"Ports {base} \(s0\), {base + 1} \(s1\) in use"),
     ):
         check_free(services, demo)
 
@@ -149,7 +149,7 @@ def test_an_impossible_port_base_is_refused(port_base: str) -> None:
     """
     The line names the variable and what it may be.
     """
-    with pytest.raises(DemoProblemError, match="DEMO_PORT_BASE must be a number from 1024"):
+    with pytest.raises(DemoProblem, match="DEMO_PORT_BASE must be a number from 1024"):
         DemoSettings.from_environment({"DEMO_PORT_BASE": port_base}, Path())
 
 

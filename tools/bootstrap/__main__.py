@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.bootstrap.checkout import Checkout, Level
 from tools.bootstrap.environment import Environment, Stamp
-from tools.bootstrap.installers import InstallationFailedError, Pip, Uv
+from tools.bootstrap.installers import InstallationFailed, Pip, Uv
 
 NO_NETWORK = (
     "The packages could not be downloaded: no way to the package index."
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     try:
         with alone(checkout):
             bring_in_step(checkout, level)
-    except InstallationFailedError as failure:
+    except InstallationFailed as failure:
         print(NO_NETWORK if failure.is_network else failure.output.strip(), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -83,7 +83,7 @@ def install(checkout: Checkout, environment: Environment, level: Level) -> None:
         return
     try:
         install_by(Uv(checkout, environment), checkout, level)
-    except InstallationFailedError as failure:
+    except InstallationFailed as failure:
         if failure.is_network:
             raise
         say(f"uv could not do it, trying pip. It said:\n{failure.output.strip()}")

@@ -18,7 +18,7 @@ from tools.bootstrap.environment import Environment
 _PIP_FOUND_NO_WAY = "Retrying ("
 
 
-class InstallationFailedError(Exception):
+class InstallationFailed(Exception):
     """
     An installer ended badly; carries what it printed.
     """
@@ -136,4 +136,4 @@ def _run(command: Sequence[str]) -> None:
     variables = {**os.environ, "PIP_USER": "0"}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise InstallationFailedError(done.stdout + done.stderr)
+        raise InstallationFailed(done.stdout + done.stderr)

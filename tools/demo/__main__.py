@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.demo.instance import forget
 from tools.demo.runner import run_demo
 from tools.demo.services import SERVICES
-from tools.demo.settings import DemoProblemError, DemoSettings
+from tools.demo.settings import DemoProblem, DemoSettings
 from tools.demo.tether import die_with_parent
 
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
             if chosen.with_parent:
                 die_with_parent(os.getppid(), signal.SIGTERM)
             run_demo(SERVICES, demo, os.environ)
-    except DemoProblemError as problem:
+    except DemoProblem as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before the supervisor listens, or after it

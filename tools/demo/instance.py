@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools.demo.settings import DemoProblemError
+from tools.demo.settings import DemoProblem
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def only_instance(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
-            raise DemoProblemError(
+            raise DemoProblem(
                 f"The demo of {folder} is running already (process {holder})."
                 f" Stop that one first: Ctrl-C there, or kill {holder}."
             ) from None

@@ -6,7 +6,7 @@ import contextlib
 import socket
 
 from tools.demo.services import Service
-from tools.demo.settings import HIGHEST_PORT, PORTS_NEEDED, DemoProblemError, DemoSettings
+from tools.demo.settings import HIGHEST_PORT, PORTS_NEEDED, DemoProblem, DemoSettings
 
 
 def check_free(services: tuple[Service, ...], demo: DemoSettings) -> None:
@@ -18,7 +18,7 @@ def check_free(services: tuple[Service, ...], demo: DemoSettings) -> None:
         return
     names = ", ".join(f"{service.port(demo)} ({service.name})" for service in taken)
     ports, them = ("Ports", "them") if len(taken) > 1 else ("Port", "it")
-    raise DemoProblemError(
+    raise DemoProblem(
         f"{ports} {names} in use. Stop what uses {them}, or move the demo:"
         f" DEMO_PORT_BASE={other_base(services, demo)} make demo"
     )
@@ -32,7 +32,7 @@ def other_base(services: tuple[Service, ...], demo: DemoSettings) -> int:
         base = 1024 + (demo.port_base - 1024 + away) % (HIGHEST_PORT - PORTS_NEEDED - 1024)
         if all(is_free(demo.host, base + service.port_offset) for service in services):
             return base
-    raise DemoProblemError("No free ports were found on this machine.")
+    raise DemoProblem("No free ports were found on this machine.")
 
 
 def is_free(host: str, port: int) -> bool:

@@ -19,7 +19,7 @@ def run_demo(
     services: tuple[Service, ...], demo: DemoSettings, variables: Mapping[str, str]
 ) -> None:
     """
-    Runs the services until a signal asks for the end. Raises DemoProblemError with what to do.
+    Runs the services until a signal asks for the end. Raises DemoProblem with what to do.
     """
     demo.make_folders()
     with only_instance(demo.folder):

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tools.demo.settings import DemoProblemError
+from tools.demo.settings import DemoProblem
 
 
 class DemoSecrets:
@@ -54,7 +54,7 @@ def _read(file: Path) -> dict[str, str]:
         values = None
     if isinstance(values, dict) and all(isinstance(value, str) for value in values.values()):
         return values
-    raise DemoProblemError(f"{file} is damaged. `make clean-data` starts the demo anew.")
+    raise DemoProblem(f"{file} is damaged. `make clean-data` starts the demo anew.")
 
 
 def _write(file: Path, values: Mapping[str, str]) -> None:

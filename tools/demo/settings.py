@@ -18,7 +18,7 @@ _INHERITED = frozenset({"HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER
 _INHERITED_PREFIXES = ("LC_", "OTEL_", "SSL_CERT_")
 
 
-class DemoProblemError(Exception):
+class DemoProblem(Exception):
     """
     The demo cannot go on. The message is for the person at the terminal and says what to do.
     """
@@ -81,4 +81,4 @@ def _port_base(text: str) -> int:
     if text.isdecimal() and 1024 <= int(text) <= HIGHEST_PORT - PORTS_NEEDED:
         return int(text)
     highest = HIGHEST_PORT - PORTS_NEEDED
-    raise DemoProblemError(f"DEMO_PORT_BASE must be a number from 1024 to {highest}, not {text!r}.")
+    raise DemoProblem(f"DEMO_PORT_BASE must be a number from 1024 to {highest}, not {text!r}.")

@@ -19,7 +19,7 @@ from tools.demo.prepared import Prepared, fingerprint
 from tools.demo.readiness import is_ready
 from tools.demo.secrets_file import DemoSecrets
 from tools.demo.services import Service, environment
-from tools.demo.settings import DemoProblemError, DemoSettings
+from tools.demo.settings import DemoProblem, DemoSettings
 from tools.demo.tour import tour
 
 _ASK_AGAIN_AFTER_S = 0.05
@@ -202,8 +202,8 @@ async def _check_alive(children: Sequence[Child]) -> None:
             raise _failed(child, f"{child.name} ended while starting ({describe_end(code)})")
 
 
-def _failed(child: Child, what: str) -> DemoProblemError:
-    return DemoProblemError(_with_last_lines(child, what))
+def _failed(child: Child, what: str) -> DemoProblem:
+    return DemoProblem(_with_last_lines(child, what))
 
 
 def _with_last_lines(child: Child, what: str) -> str:

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from tools.demo.settings import DemoProblemError
+from tools.demo.settings import DemoProblem
 from tools.trace.drawing import Style
 from tools.trace.receiver import Receiver, receiving
 from tools.trace.report import Report
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         with receiving() as receiver:
             told = asyncio.run(_happened(chosen.kind, receiver))
             report = Report.of(told, receiver.spans())
-    except DemoProblemError as problem:
+    except DemoProblem as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -22,7 +22,7 @@ from tools.demo.log_files import LogFiles
 from tools.demo.ports import is_free
 from tools.demo.secrets_file import DemoSecrets, load_or_make
 from tools.demo.services import SERVICES, secret_names
-from tools.demo.settings import PORTS_NEEDED, DemoProblemError, DemoSettings
+from tools.demo.settings import PORTS_NEEDED, DemoProblem, DemoSettings
 from tools.demo.supervisor import Supervisor
 
 Json = Mapping[str, object]
@@ -145,7 +145,7 @@ def _free_base() -> int:
     for base in random.sample(_PORTS, k=100):
         if all(is_free("127.0.0.1", base + service.port_offset) for service in SERVICES):
             return base
-    raise DemoProblemError("No free ports were found on this machine.")
+    raise DemoProblem("No free ports were found on this machine.")
 
 
 def _answer(response: HTTPResponse) -> Answer:

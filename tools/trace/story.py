@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tools.demo.settings import DemoProblemError
+from tools.demo.settings import DemoProblem
 from tools.trace.shop import Answer, Shop
 
 _ORDERS: Final = "/api/v1/orders"
@@ -90,7 +90,7 @@ async def _end(shop: Shop, order_id: str) -> str:
         if status in _ENDED:
             return status
         await asyncio.sleep(_LOOK_EVERY_S)
-    raise DemoProblemError(f"The order is still {status} after {_ENDED_WITHIN_S:g} s.")
+    raise DemoProblem(f"The order is still {status} after {_ENDED_WITHIN_S:g} s.")
 
 
 def _order_id(answer: Answer) -> str:
@@ -101,7 +101,7 @@ def _order_id(answer: Answer) -> str:
     details = error.get("details") if isinstance(error, dict) else None
     found = answer.body.get("orderId") or _of(details, "orderId")
     if not isinstance(found, str):
-        raise DemoProblemError(f"The gateway took no order: {answer.status} {dict(answer.body)}")
+        raise DemoProblem(f"The gateway took no order: {answer.status} {dict(answer.body)}")
     return found
 
 
