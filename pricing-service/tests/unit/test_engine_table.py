@@ -1,6 +1,7 @@
 """
 The arithmetic of orders, case by case. The results were computed by hand from the rules in the
-engine's docstring; where the sum is not obvious, a comment shows it.
+engine's docstring; where the sum is not obvious, a comment shows it. The file is long so that all cases
+stand in one table.
 """
 
 from collections.abc import Sequence
