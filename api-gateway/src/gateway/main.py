@@ -71,7 +71,9 @@ def create_app(settings: Settings, outside: Outside = REAL_WORLD, *, now: Now = 
         engine_for=partial(Engine, settings, telemetry=telemetry, outside=outside, now=now),
         now=now,
     )
-    reports = Reports(Sales(database), *backends.of_reports(), now=now)
+    reports = Reports(
+        Sales(database), *backends.of_reports(), keeps_refused=settings.keep_refused, now=now
+    )
     prefix = settings.api_v1_prefix
     app = create_service(
         settings,
@@ -138,7 +140,8 @@ def _terms(settings: Settings) -> Terms:
         deadline=timedelta(seconds=settings.order_deadline_seconds),
         attention_after=timedelta(seconds=settings.undo_attention_after_seconds),
         max_running=settings.max_running_orders,
-        keep_keys=timedelta(hours=settings.idempotency_keep_hours),
+        keep_keys=settings.keep_keys,
+        keep_refused=settings.keep_refused,
     )
 
 

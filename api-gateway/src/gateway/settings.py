@@ -3,6 +3,7 @@ What the gateway can be told, on top of what every service can.
 """
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -132,6 +133,15 @@ class Settings(ServiceClientSettings, DurableSettings):
     idempotency_keep_hours: Annotated[
         float, Field(ge=24, le=8_760, description="How long an Idempotency-Key is remembered; h")
     ] = 24.0
+    refused_orders_keep_days: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=3_660,
+            description="How long an order is kept that was rejected or has failed; never shorter "
+            "than its Idempotency-Key; days",
+        ),
+    ] = 30.0
     max_running_orders: Annotated[
         int,
         Field(
@@ -141,6 +151,20 @@ class Settings(ServiceClientSettings, DurableSettings):
             "to come back (503)",
         ),
     ] = 1_000
+
+    @property
+    def keep_keys(self) -> timedelta:
+        """
+        How long a key stands for its order.
+        """
+        return timedelta(hours=self.idempotency_keep_hours)
+
+    @property
+    def keep_refused(self) -> timedelta:
+        """
+        How long an order is kept of which nothing came: what a key stands for must be there.
+        """
+        return max(timedelta(days=self.refused_orders_keep_days), self.keep_keys)
 
     @property
     def policy(self) -> Policy:

@@ -123,6 +123,7 @@ async def swept() -> AsyncIterator[Swept]:
         attention_after=timedelta(seconds=60),
         max_running=5,
         keep_keys=timedelta(hours=24),
+        keep_refused=timedelta(days=30),
     )
     acceptance = Acceptance(
         database, together, works, chronicle=chronicle, metrics=metrics, terms=terms, now=clock.now

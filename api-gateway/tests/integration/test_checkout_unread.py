@@ -90,6 +90,7 @@ async def test_whoever_waits_for_an_accepted_order_hears_its_number_while_it_can
         attention_after=timedelta(seconds=60),
         max_running=5,
         keep_keys=timedelta(hours=24),
+        keep_refused=timedelta(days=30),
     )
     acceptance = Acceptance(
         database, together, works, chronicle=chronicle, metrics=metrics, terms=terms, now=utc_now

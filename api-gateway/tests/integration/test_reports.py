@@ -189,6 +189,18 @@ async def test_troubles(reports: RunningReports) -> None:
     assert found[1]["attentionSince"] == "2026-01-01T12:00:00Z"
 
 
+@pytest.mark.parametrize("report", ["orders", "troubles"])
+async def test_since_when_a_report_is_complete(reports: RunningReports, report: str) -> None:
+    """
+    What was rejected or has failed is dropped one day: in either form the report says from when on it is not.
+    """
+    told = await reports.get(report)
+    table = await reports.get(report, format="csv")
+
+    assert told.json()["completeSince"] == "2025-12-02T12:00:00Z"
+    assert table.headers["X-Complete-Since"] == told.json()["completeSince"]
+
+
 async def test_troubles_of_some_statuses(reports: RunningReports) -> None:
     """
     Only troubles of the statuses that are asked for are told, and an unknown one is refused.

@@ -40,13 +40,14 @@ T = TypeVar("T")
 class Terms:
     """
     How long an order's steps are tried before its commit, and what is repeated until it needs attention;
-    how many may be on their way in a replica, and how long keys are kept.
+    how many may be on their way in a replica; how long keys are kept, and orders of which nothing came.
     """
 
     deadline: timedelta
     attention_after: timedelta
     max_running: int
     keep_keys: timedelta
+    keep_refused: timedelta
 
 
 class Acceptance:

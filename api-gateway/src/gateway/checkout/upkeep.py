@@ -1,21 +1,23 @@
 """
 What is done for orders without a request: look after those that are open, try again what an
-administrator wants to be tried, write the timeline of what takes long, and forget old keys.
+administrator wants to be tried, write the timeline of what takes long, and forget old
+keys and what came to nothing long ago.
 
 Each replica does all of it; all of it is safe to do at the same moment elsewhere.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Column
+from sqlalchemy import Column, Connection
 
 from gateway.checkout import repository
 from gateway.checkout.acceptance import Acceptance, Terms
 from gateway.checkout.chronicle import Chronicle
-from gateway.checkout.forgetting import BATCH, forget
+from gateway.checkout.forgetting import BATCH, forget, forget_refused
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.sweep import Sweep
 from gateway.checkout.works import Works
@@ -90,6 +92,7 @@ class Upkeep:
             {
                 "forget-keys": self.forget_keys,
                 "forget-findings": self.forget_findings,
+                "forget-refused": self.forget_refused,
                 "forget-ended": self.forget_ended,
             },
             interval_s=_FORGET_EVERY_S,
@@ -143,6 +146,15 @@ class Upkeep:
         """
         return await self._forget(order_findings.c.at)
 
+    async def forget_refused(self) -> int:
+        """
+        The same for orders that were rejected or have failed.
+        """
+        before = self._now() - self._terms.keep_refused
+        # First, or a key could stand for an order that is not there.
+        await self.forget_keys()
+        return await self._drop(partial(forget_refused, before=before))
+
     async def forget_ended(self) -> None:
         """
         Drop from memory what of orders is kept there that another replica has brought to their ends.
@@ -156,11 +168,13 @@ class Upkeep:
                 self._chronicle.forget(order_id)
 
     async def _forget(self, moment: Column[Any]) -> int:
-        before, forgotten = self._now() - self._terms.keep_keys, 0
+        before = self._now() - self._terms.keep_keys
+        return await self._drop(partial(forget, moment=moment, before=before))
+
+    async def _drop(self, drop: Callable[[Connection], int]) -> int:
+        forgotten = 0
         while True:
-            some = await self._database.transact_at_once(
-                lambda connection: forget(connection, moment, before)
-            )
+            some = await self._database.transact_at_once(drop)
             forgotten += some
             if some < BATCH:
                 return forgotten

@@ -12,6 +12,7 @@ from servicekit.openapi import OpenApi, error_responses
 Example = dict[str, Any]
 
 _PERIOD: Final = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
+_SINCE: Final = {"completeSince": "2026-10-22T12:00:00Z"}
 _SOLD: Final[Example] = {
     "status": "CONFIRMED",
     "currency": "USD",
@@ -30,6 +31,7 @@ _JSON: Final[dict[str, Example]] = {
     "orders": {
         "report": "orders",
         **_PERIOD,
+        **_SINCE,
         "items": [{"day": "2026-11-21", **_SOLD}, {"day": "2026-11-21", **_REFUSED}],
         "totals": [_SOLD, _REFUSED],
     },
@@ -84,6 +86,7 @@ _JSON: Final[dict[str, Example]] = {
     "troubles": {
         "report": "troubles",
         **_PERIOD,
+        **_SINCE,
         "statuses": ["REJECTED", "FAILED"],
         "items": [
             {

@@ -103,10 +103,12 @@ class OrdersLineResponse(OrdersTotalResponse):
 class OrdersReportResponse(_Period):
     """
     Orders by day, status and currency. ``revenue`` is what confirmed orders come to; ``cancelled``
-    what those came to that were confirmed first.
+    what those came to that were confirmed first. Orders that were rejected or have failed are all counted
+    from ``completeSince`` on.
     """
 
     report: Literal["orders"]
+    complete_since: datetime
     items: list[OrdersLineResponse]
     totals: list[OrdersTotalResponse]
 
@@ -234,9 +236,11 @@ class TroubleResponse(_Answer):
 
 class TroublesReportResponse(_Period):
     """
-    The orders, the oldest first.
+    The orders, the oldest first. Such as were rejected or have failed are all there from
+    ``completeSince`` on; older ones may be dropped.
     """
 
     report: Literal["troubles"]
+    complete_since: datetime
     statuses: list[TroubleStatus]
     items: list[TroubleResponse]

@@ -5,7 +5,7 @@ The reports, each put together from what checkout, inventory and pricing tell.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from pydantic import JsonValue
@@ -43,11 +43,18 @@ class Reports:
     """
 
     def __init__(
-        self, sales: Sales, inventory: Inventory, pricing: Pricing, *, now: Now = utc_now
+        self,
+        sales: Sales,
+        inventory: Inventory,
+        pricing: Pricing,
+        *,
+        keeps_refused: timedelta,
+        now: Now = utc_now,
     ) -> None:
         self._sales = sales
         self._inventory = inventory
         self._pricing = pricing
+        self._keeps_refused = keeps_refused
         self._running = 0
         #: By this a span ends where nobody says when.
         self.now = now
@@ -62,7 +69,7 @@ class Reports:
             for batch in _in_batches(await self._sales.by_day(span)):
                 yield [totals.line(row) for row in batch]
 
-        head = _head("orders", span)
+        head = _head("orders", span) | self._complete_since()
         return Report("orders", OrdersLine, head, self._bounded(batches()), totals.told)
 
     def top_products(self, span: Span, *, limit: int) -> Report:
@@ -107,7 +114,7 @@ class Reports:
                 async for batch in found:
                     yield [_trouble_line(trouble) for trouble in batch]
 
-        head = _head("troubles", span) | {"statuses": [*statuses]}
+        head = _head("troubles", span) | {"statuses": [*statuses]} | self._complete_since()
         return Report("troubles", TroubleLine, head, self._bounded(batches()))
 
     def stock_value(self) -> Report:
@@ -117,6 +124,12 @@ class Reports:
         value = StockValue(self._inventory, self._pricing)
         head: dict[str, JsonValue] = {"report": "stock-value", "readFrom": _told(self.now())}
         return Report("stock-value", StockLine, head, self._bounded(value.batches()), value.told)
+
+    def _complete_since(self) -> dict[str, JsonValue]:
+        """
+        From when on orders are all there that were rejected or have failed: older ones may be dropped.
+        """
+        return {"completeSince": _told(self.now() - self._keeps_refused)}
 
     async def _bounded(self, batches: Batches) -> Batches:
         """
