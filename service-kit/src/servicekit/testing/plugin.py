@@ -2,7 +2,7 @@
 The pytest plugin of the house: real servers for tests, started when a test asks for one.
 
 ``pyproject.toml`` loads it for every run, before coverage starts. So nothing of the kit is imported
-here; what it has to offer stands in ``fixtures``.
+here; what it has to offer stands in ``fixtures``, ``leaping`` and ``real_time``.
 """
 
 import asyncio
@@ -20,7 +20,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "leaping_time: waits for no timer (servicekit.testing.leaping)"
     )
+    config.addinivalue_line(
+        "markers", "real_time: measures the machine as well (servicekit.testing.real_time)"
+    )
     config.pluginmanager.import_plugin("servicekit.testing.fixtures")
+    config.pluginmanager.import_plugin("servicekit.testing.real_time")
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
