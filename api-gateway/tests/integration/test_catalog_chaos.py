@@ -23,7 +23,7 @@ from reading_crowd import Crowd
 from servicekit.testing import eventually
 from servicekit.testing.serving import serve_process
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 DEADLINE_S: Final = 0.2
 LATE_S: Final = 0.05

@@ -43,7 +43,7 @@ async def test_an_order_that_has_ended_tells_all_and_ends(shop: RunningCheckout)
     order_id = (await shop.order({"A-1": 1})).json()["orderId"]
 
     async with watching(shop.app, order_id, SHOPPER) as (watcher, request):
-        await asyncio.wait_for(request, 5)
+        await asyncio.wait_for(request, 30)
 
     assert watcher.status == 200
     assert watcher.headers["content-type"].startswith("text/event-stream")
@@ -66,7 +66,7 @@ async def test_who_comes_back_is_told_what_is_new(shop: RunningCheckout) -> None
     for number in ("3", "5", "77"):
         headers = {**SHOPPER, "Last-Event-ID": number}
         async with watching(shop.app, order_id, headers) as (watcher, request):
-            await asyncio.wait_for(request, 5)
+            await asyncio.wait_for(request, 30)
         told.append((watcher.status, watcher.names))
 
     assert told == [(200, ALL[3:]), (204, []), (204, [])]
@@ -88,7 +88,7 @@ async def test_events_come_while_they_happen(
         await watcher.sees("quote-price.done")
         is_over_before = watcher.is_over
         held.release()
-        await asyncio.wait_for(request, 5)
+        await asyncio.wait_for(request, 30)
 
     assert not is_over_before
     assert watcher.names == ALL
@@ -129,7 +129,7 @@ async def test_a_watcher_who_leaves_is_gone_at_once(
     async with watching(shop.app, order_id, SHOPPER) as (watcher, request):
         await watcher.sees("accepted")
         watcher.leave()
-        await asyncio.wait_for(request, 5)
+        await asyncio.wait_for(request, 30)
 
     held.release()
     assert not watcher.is_over
@@ -148,7 +148,7 @@ async def test_a_service_that_drains_ends_its_streams_well(
     async with watching(shop.app, order_id, SHOPPER) as (watcher, request):
         await watcher.sees("accepted")
         shop.app.state.lifecycle.drain()
-        await asyncio.wait_for(request, 5)
+        await asyncio.wait_for(request, 30)
 
     held.release()
     assert watcher.is_over
@@ -188,7 +188,7 @@ async def test_events_are_told_once_after_a_crash(backends: FakeBackends, clock:
         await shop.becomes(order_id, "CONFIRMED")
         headers = {**SHOPPER, "Last-Event-ID": before[-1]["id"]}
         async with watching(shop.app, order_id, headers) as (watcher, request):
-            await asyncio.wait_for(request, 5)
+            await asyncio.wait_for(request, 30)
 
     names = [event["event"] for event in (*before, *watcher.events)]
     assert len(names) == len({*names})

@@ -5,11 +5,14 @@ The gateway keeps what every service of the house promises.
 import sys
 from pathlib import Path
 
+import pytest
 from real_backends import real_backends
 
 from servicekit.conformance import Target
 from servicekit.conformance import run as examine
 from servicekit.testing.serving import serve_process
+
+pytestmark = pytest.mark.real_time
 
 PROGRAM = (sys.executable, "-m", "gateway", "serve")
 #: A third of what it takes: the suite has looked before the end, also on a busy machine.

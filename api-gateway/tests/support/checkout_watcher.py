@@ -104,4 +104,4 @@ async def watching(
         yield watcher, task
     finally:
         watcher.leave()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 30)

@@ -46,7 +46,7 @@ async def _sent(news: News, *, keep_alive_s: float = 15, is_stopping: bool = Fal
         is_stopping=lambda: is_stopping,
         keep_alive_s=keep_alive_s,
     )
-    await asyncio.wait_for(stream({"type": "http"}, watcher.receive, watcher.send), 5)
+    await asyncio.wait_for(stream({"type": "http"}, watcher.receive, watcher.send), 30)
     return watcher
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 import httpx
+import pytest
 from running_identity import KEY_SECRET, PASSWORDS, prepare
 
 from identity.main import PREFIXES
@@ -13,6 +14,8 @@ from identity.tokens.routes import OPEN_PATHS
 from servicekit.conformance import Target
 from servicekit.conformance import run as examine
 from servicekit.testing.serving import serve_process
+
+pytestmark = pytest.mark.real_time
 
 PROGRAM = (sys.executable, "-m", "identity", "serve")
 #: A third of what it takes: the suite has looked before the end, also on a busy machine.

@@ -5,11 +5,14 @@ The service keeps what every service of the house promises.
 import asyncio
 import sys
 
+import pytest
 from inventory_app import environment, prepare_demo, token_of
 
 from servicekit.conformance import Target
 from servicekit.conformance import run as examine
 from servicekit.testing.serving import serve_process
+
+pytestmark = pytest.mark.real_time
 
 #: A caller who may do everything here.
 EVERYTHING = {

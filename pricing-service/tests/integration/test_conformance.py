@@ -5,6 +5,7 @@ The service keeps what every service of the house promises.
 import asyncio
 import sys
 
+import pytest
 from pricing_app import API, RunningPricing, bearer, environment_for, prepare
 
 from servicekit.conformance import Target
@@ -16,6 +17,7 @@ PROGRAM = (sys.executable, "-m", "pricing", "serve")
 TOLD_DELAY_S = 0.5
 
 
+@pytest.mark.real_time
 async def test_the_service_conforms(sqlite_url: str) -> None:
     """
     Every check of the kit's conformance suite passes, over a real port, to the end of the process.

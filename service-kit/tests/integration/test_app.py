@@ -251,6 +251,7 @@ async def test_a_lost_dependency_shows_in_the_metrics(calling: Calling) -> None:
     assert 'dependency_healthy{dependency="redis"} 1.0' in text
 
 
+@pytest.mark.real_time
 async def test_probing_hard_asks_dependencies_once(calling: Calling) -> None:
     """
     Many probes in a moment cost a dependency one check.

@@ -14,6 +14,8 @@ from uvicorn.server import ServerState
 from servicekit.serving.bounded_http import MAX_HEAD_BYTES, BoundedHttpProtocol
 from servicekit.testing import eventually
 
+pytestmark = pytest.mark.real_time
+
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -68,7 +70,7 @@ async def refusal(reader: asyncio.StreamReader) -> tuple[int, str, dict[str, str
     """
     Status, code and headers of the answer on a connection that is then closed.
     """
-    head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+    head, _, body = (await asyncio.wait_for(reader.read(), 30)).partition(b"\r\n\r\n")
     first, *rest = head.decode().split("\r\n")
     headers = dict(line.split(": ") for line in rest)
     content = orjson.loads(body)
@@ -104,7 +106,7 @@ async def test_a_client_that_says_nothing_is_let_go() -> None:
     A connection without a request ends as an idle one does.
     """
     async with connected(keep_alive_s=0) as (reader, _):
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""
 
 
 async def test_a_large_body_is_no_head() -> None:
@@ -117,7 +119,7 @@ async def test_a_large_body_is_no_head() -> None:
         for _ in range(3):
             writer.write(b"x" * MAX_HEAD_BYTES)
             await writer.drain()
-        first = await asyncio.wait_for(reader.readline(), 5)
+        first = await asyncio.wait_for(reader.readline(), 30)
 
     assert first == b"HTTP/1.1 200 OK\r\n"
 
@@ -132,7 +134,7 @@ async def test_each_head_has_the_bound_for_itself() -> None:
             for _ in range(10):  # turns of the loop, in which the server reads the first piece
                 await asyncio.sleep(0)
             writer.write(b"\r\n\r\n")
-            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 30)
             assert answer.startswith(b"HTTP/1.1 200")
 
 
@@ -154,9 +156,9 @@ async def test_an_answer_that_has_begun_is_not_mixed_with_a_refusal() -> None:
     """
     async with connected() as (reader, writer):
         writer.write(b"POST /half HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        await asyncio.wait_for(reader.readuntil(b"half"), 5)
+        await asyncio.wait_for(reader.readuntil(b"half"), 30)
         writer.write(b"no chunk\r\n")
-        rest = await asyncio.wait_for(reader.read(), 5)
+        rest = await asyncio.wait_for(reader.read(), 30)
 
     assert b"INVALID_REQUEST" not in rest
 
@@ -197,7 +199,7 @@ async def test_a_request_whose_body_breaks_answers_for_itself() -> None:
     async with connected() as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         writer.write(b"no chunk\r\n")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.count(b"HTTP/1.1") == 1
@@ -210,9 +212,9 @@ async def test_an_answered_request_is_not_answered_again() -> None:
     """
     async with connected() as (reader, writer):
         writer.write(b"POST /rash HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 30)
         writer.write(b"no chunk\r\n")
-        rest = await asyncio.wait_for(reader.read(), 5)
+        rest = await asyncio.wait_for(reader.read(), 30)
 
     assert rest == b""
 
@@ -227,7 +229,7 @@ async def test_empty_lines_do_not_hold_a_connection(before: bytes) -> None:
         if before:
             await reader.readuntil(b"\r\n\r\nok")
         writer.write(b"\r\n")
-        rest = await asyncio.wait_for(reader.read(), 5)
+        rest = await asyncio.wait_for(reader.read(), 30)
 
     assert rest == b""
 
@@ -239,9 +241,9 @@ async def test_a_body_that_does_not_come_does_not_hold_a_connection(more: bytes)
     """
     async with connected(Hasty) as (reader, writer):
         writer.write(b"POST /rash HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 30)
         writer.write(more)
-        rest = await asyncio.wait_for(reader.read(), 5)
+        rest = await asyncio.wait_for(reader.read(), 30)
 
     assert rest == b""
 
@@ -252,11 +254,11 @@ async def test_a_late_body_leaves_the_connection_open() -> None:
     """
     async with connected(Unhurried) as (reader, writer):
         writer.write(b"POST /rash HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 30)
         writer.write(b"late")
         await asyncio.sleep(0.5)  # past the time that the body had
         writer.write(HEAD + b"\r\n")
-        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 30)
 
     assert answer.startswith(b"HTTP/1.1 200")
 
@@ -269,7 +271,7 @@ async def test_many_requests_in_one_piece_are_no_long_head() -> None:
     async with connected() as (reader, writer):
         writer.write((HEAD + b"\r\n") * many + HEAD)
         for _ in range(many):
-            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 30)
             assert answer.startswith(b"HTTP/1.1 200")
 
 
@@ -315,7 +317,7 @@ async def test_an_upgrade_that_is_not_taken_is_ignored(protocol: bytes) -> None:
             length = b"Content-Length: %d\r\n\r\n" % len(body) if body else b"\r\n"
             writer.write(HEAD + offer + length + body)
         for _ in range(3):
-            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 5)
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 30)
             assert answer.startswith(b"HTTP/1.1 200")
 
     assert seen == [b"first", b"", b"third"]
@@ -331,7 +333,7 @@ async def test_who_was_accepted_a_moment_ago_is_served_before_the_end() -> None:
         for connection in state.connections:
             connection.shutdown()
         writer.write(HEAD + b"\r\n")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer
@@ -346,4 +348,4 @@ async def test_who_asks_nothing_does_not_put_off_the_end() -> None:
         await eventually(lambda: bool(state.connections))
         for connection in state.connections:
             connection.shutdown()
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""

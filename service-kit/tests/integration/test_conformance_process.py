@@ -18,6 +18,8 @@ from servicekit.conformance.__main__ import main
 from servicekit.conformance.ending import ProcessById
 from servicekit.testing import ServedProcess, serve_process
 
+pytestmark = pytest.mark.real_time
+
 SUPPORT = Path(__file__).parents[1] / "support"
 # The suite is told of a third of the delay: it has looked before the end, also on a busy machine.
 DELAY_S = 1.5

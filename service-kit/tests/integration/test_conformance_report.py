@@ -28,6 +28,8 @@ from servicekit.conformance import (
 from servicekit.conformance.__main__ import main
 from servicekit.testing import serve
 
+pytestmark = pytest.mark.real_time
+
 
 def named(name: str) -> Check:
     """

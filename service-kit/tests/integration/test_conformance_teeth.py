@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 from servicekit.conformance import CHECKS, Check, Target, checks, run
 from servicekit.testing import serve
 
+pytestmark = pytest.mark.real_time
+
 RUNNING = checks(ends_service=False)
 
 

@@ -26,6 +26,8 @@ from servicekit.database import Database, Limits
 from servicekit.errors import ServiceUnavailable
 from servicekit.testing.postgres import PostgresProcess, PostgresServer
 
+pytestmark = pytest.mark.real_time
+
 #: No statement's own bound: who gives up is free long before, also on a busy machine.
 FREE_WITHIN_S = 3
 QUICK = Limits(connect_s=1, pool_s=0.2, lock_s=0.2, statement_s=0.5, ping_s=0.5)

@@ -277,7 +277,7 @@ async def test_cancelled_glance_holds_no_connection(database_url: str) -> None:
             await asyncio.wait(tasks)
 
             assert connections_out(database) == 0
-            async with asyncio.timeout(5), database.write() as connection:
+            async with asyncio.timeout(30), database.write() as connection:
                 await set_value(connection, "a", turns)
             both = await asyncio.gather(*(glanced(database, name) for name in "ab"))
             assert both == [turns, 0]

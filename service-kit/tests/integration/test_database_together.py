@@ -193,8 +193,8 @@ async def test_a_locked_row_holds_up_nobody_else(postgresql: Database) -> None:
 
         stuck = asyncio.create_task(together.write(count_all, "a"))
         with_it = asyncio.create_task(together.write(count_all, "b"))
-        assert await asyncio.wait_for(with_it, 3) == "b"
-        assert await asyncio.wait_for(together.write(count_all, "b"), 3) == "b"
+        assert await asyncio.wait_for(with_it, 30) == "b"
+        assert await asyncio.wait_for(together.write(count_all, "b"), 30) == "b"
 
         assert not stuck.done()
     assert await stuck == "a"

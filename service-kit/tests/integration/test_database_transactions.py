@@ -336,7 +336,7 @@ async def _use_every_connection(database: Database) -> None:
         async def hold() -> None:
             async with database.read() as connection:
                 await connection.execute(text("SELECT 1"))
-                await asyncio.wait_for(all_are_in.wait(), 10)
+                await asyncio.wait_for(all_are_in.wait(), 30)
 
         for _ in range(5):
             tasks.create_task(hold())

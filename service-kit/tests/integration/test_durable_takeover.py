@@ -145,6 +145,7 @@ async def test_work_of_one_who_left_is_taken_up_at_once(journal: Journal) -> Non
         await eventually(lambda: journal.told == [("left", 1)], within_s=_SOON_S)
 
 
+@pytest.mark.real_time
 async def test_replica_whose_connection_breaks_keeps_its_work(journal: Journal) -> None:
     """
     It connects again and takes its lock again before anybody thinks it gone.
@@ -197,6 +198,7 @@ async def test_who_stood_still_lets_others_speak_first(journal: Journal) -> None
     assert told_at_once == []
 
 
+@pytest.mark.real_time
 async def test_nobody_is_thought_lost_after_an_outage(own_postgres: PostgresProcess) -> None:
     """
     When the database comes back all have been silent for long; each may speak before it is judged.

@@ -20,6 +20,8 @@ from servicekit import deadline
 from servicekit.errors import DeadlineExceeded, OutcomeUnknown, UpstreamFailed
 from servicekit.http import Policy, ServiceClient
 
+pytestmark = pytest.mark.real_time
+
 GIVEN_S = 0.15
 GRACE_S = 0.05
 #: Scheduling on a busy machine is not the client's doing: late tries are forgiven, if one is in time.
@@ -91,7 +93,7 @@ async def took_s(call: Callable[[], Awaitable[object]], error: type[Exception]) 
     How long ``call`` took to end in ``error``.
     """
     began = time.monotonic()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with deadline.within(GIVEN_S), pytest.raises(error):
             await call()
     return time.monotonic() - began
@@ -183,7 +185,7 @@ def test_stalled_upload_ends_at_the_deadline(run: Run) -> None:
             body = {"x": "y" * 20_000_000}
             # Writing JSON of this size takes a while by itself, which is not the point.
             with deadline.within(GIVEN_S), pytest.raises((OutcomeUnknown, DeadlineExceeded)):
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(30):
                     await inventory.post("/x", json=body)
 
     run(story())
@@ -265,7 +267,7 @@ def test_policy_bounds_a_call_without_a_deadline(run: Run) -> None:
             connected(server.url, replace(CALM, total_timeout_s=0.05)) as inventory,
         ):
             with pytest.raises(DeadlineExceeded):
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(30):
                     await inventory.get("/x")
 
     run(story())

@@ -326,7 +326,7 @@ async def test_endless_body_is_cut_at_the_bound(client: Connect) -> None:
     """
     async with serving(endless) as server:
         inventory = client(server.url, Policy(max_response_bytes=10_000))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(UpstreamFailed):
                 await inventory.get("/x")
 
@@ -432,7 +432,7 @@ async def test_cancelled_call_closes_its_connection(client: Connect) -> None:
 
         call.cancel()
 
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await gone.wait()
     assert call.cancelled()
 

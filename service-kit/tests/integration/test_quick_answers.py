@@ -83,7 +83,7 @@ async def sent_by(
     application = Application(answer)
     async with _connected(application, protocol) as (reader, writer):
         writer.write(request + b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        return await asyncio.wait_for(reader.read(), 5), application.refused
+        return await asyncio.wait_for(reader.read(), 30), application.refused
 
 
 GET: Final = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -209,9 +209,9 @@ async def test_a_head_does_not_wait_for_a_slow_body() -> None:
 
     async with _connected(slow, BoundedHttpProtocol) as (reader, writer):
         writer.write(GET)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         body.set()
-        rest = await asyncio.wait_for(reader.readexactly(2), 5)
+        rest = await asyncio.wait_for(reader.readexactly(2), 30)
 
     assert head.startswith(b"HTTP/1.1 200 ")
     assert rest == b"ok"

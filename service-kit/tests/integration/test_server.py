@@ -244,7 +244,7 @@ async def test_a_body_that_will_be_refused_is_not_asked_for() -> None:
             b"POST /orders HTTP/1.1\r\nHost: sample\r\nContent-Length: 20001\r\n"
             b"Expect: 100-continue\r\n\r\n"
         )
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
         writer.close()
 
     assert answer.startswith(b"HTTP/1.1 413 ")

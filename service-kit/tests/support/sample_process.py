@@ -51,7 +51,7 @@ def keyed(doors: Doors) -> APIRouter:
 
     @routes.post("/open", dependencies=[PUBLIC], summary="Open the doors")
     async def open_doors() -> None:
-        await asyncio.wait_for(doors.entered.wait(), 10)
+        await asyncio.wait_for(doors.entered.wait(), 30)
         doors.opened.set()
 
     return routes

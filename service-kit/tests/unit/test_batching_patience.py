@@ -202,7 +202,7 @@ async def test_without_others_in_line_nobody_lingers() -> None:
     source = Source(is_open=True)
     lingering = batcher(source, patience_s=NEVER_S, linger_s=NEVER_S)
 
-    answers = [await asyncio.wait_for(lingering.load(key), 5) for key in "abc"]
+    answers = [await asyncio.wait_for(lingering.load(key), 30) for key in "abc"]
 
     assert answers == ["A", "B", "C"]
     assert asked(source) == [["a"], ["b"], ["c"]]

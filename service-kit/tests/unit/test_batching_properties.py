@@ -115,7 +115,7 @@ async def live(story: list[tuple[str, str | int]], world: World) -> None:
     """
     for verb, what in story:
         await world.do(verb, what)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await world.settle()
 
 

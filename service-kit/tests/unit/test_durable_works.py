@@ -28,7 +28,7 @@ async def test_works_that_rest_hold_up_no_stop() -> None:
     assert not quiet.done()
 
     is_resting.set()
-    await asyncio.wait_for(quiet, 5)
+    await asyncio.wait_for(quiet, 30)
 
     may_end.set()
     await running
@@ -50,7 +50,7 @@ async def test_work_that_is_being_started_is_not_quiet() -> None:
         await asyncio.sleep(0)
         assert not quiet.done()
 
-    await asyncio.wait_for(quiet, 5)
+    await asyncio.wait_for(quiet, 30)
 
 
 async def test_waiters_learn_how_the_work_left() -> None:
@@ -81,12 +81,12 @@ async def test_pauses_end_by_themselves_or_when_told() -> None:
     await eventually(lambda: clock.sleepers == 3)
 
     clock.advance(10)
-    await asyncio.wait_for(first, 5)
+    await asyncio.wait_for(first, 30)
     assert not second.done()
     pauses.end("w1")
-    await asyncio.wait_for(second, 5)
+    await asyncio.wait_for(second, 30)
     assert not other.done()
     pauses.end("unknown")
 
     clock.advance(20)
-    await asyncio.wait_for(other, 5)
+    await asyncio.wait_for(other, 30)

@@ -14,7 +14,7 @@ from servicekit.middleware.answer import Answer
 from servicekit.middleware.lifetime import Allowance, ClientGone, Lifetime
 from servicekit.middleware.told import told_by
 
-BOUND_S = 5.0
+BOUND_S = 30.0
 
 
 class Client:

@@ -20,7 +20,7 @@ from servicekit.conformance.wire import Answer, Connection, NoAnswer
 
 _PAUSE_S: Final = 0.02
 #: A service that is told to stop says so within this time.
-_NOTICE_S: Final = 2.0
+_NOTICE_S: Final = 5.0
 #: Who does not wait for the other half of a request says so within this time.
 _REFUSAL_S: Final = 0.3
 #: The part of the delay in which new clients come; the rest is left for slow machines.

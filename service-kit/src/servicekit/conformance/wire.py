@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 MAX_ANSWER_BYTES: Final = 16 * 2**20
-CONNECT_TIMEOUT_S: Final = 3.0
+CONNECT_TIMEOUT_S: Final = 10.0
 ANSWER_TIMEOUT_S: Final = 10.0
 
 Headers = Sequence[tuple[str, str]]

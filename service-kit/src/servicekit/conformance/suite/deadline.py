@@ -13,7 +13,7 @@ from servicekit.conformance.verdicts import NotApplicable, expect
 
 _LIFETIME: Final = "Build the application by create_service(): LifetimeMiddleware "
 #: More than any answer to a caller with a few milliseconds may take.
-PROMPT_S: Final = 2.0
+PROMPT_S: Final = 5.0
 
 
 @check(mend=_LIFETIME + "answers before anything else is done where no time is left.")

@@ -25,7 +25,7 @@ _GARBAGE: Final = (
 _BLOCK: Final = b"x" * 65536
 _BLOCKS: Final = 64
 _SLOW_CONNECTIONS: Final = 100
-_PROMPT_S: Final = 3.0
+_PROMPT_S: Final = 5.0
 
 
 @check(mend=_SERVER + "an HTTP parser's error ends a connection, never the process.")
