@@ -50,7 +50,7 @@ async def services(backends: RealBackends) -> AsyncIterator[list[httpx.AsyncClie
     others = (backends.identity_url, backends.inventory_url, backends.pricing_url)
     async with running(settings) as app:
         own = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
-        clients = [own, *(httpx.AsyncClient(base_url=url) for url in others)]
+        clients = [own, *(httpx.AsyncClient(base_url=url, timeout=30) for url in others)]
         yield clients
         for client in clients:
             await client.aclose()

@@ -98,7 +98,7 @@ async def metrics_of_all(folder: Path, *, is_used: bool) -> Mapping[str, frozens
             if is_used:
                 await use(gateway)
             unused = called(with_redis)
-            clients = [gateway, unused, *(httpx.AsyncClient(base_url=u) for u in urls)]
+            clients = [gateway, unused, *(httpx.AsyncClient(base_url=u, timeout=30) for u in urls)]
             for client in clients:
                 # That one is not started: nobody would close the connection by which it looks.
                 if is_used and client is not unused:

@@ -53,7 +53,7 @@ def admin_token(url: str) -> str:
     The token of an admin who has signed in: the identity service asks whether there is one.
     """
     form = {"grant_type": "password", "username": "admin", "password": ADMIN_PASSWORD}
-    token: str = httpx.post(f"{url}/auth/token", data=form).json()["access_token"]
+    token: str = httpx.post(f"{url}/auth/token", data=form, timeout=30).json()["access_token"]
     return token
 
 

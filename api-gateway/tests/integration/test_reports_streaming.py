@@ -38,7 +38,7 @@ async def asked(url: str) -> AsyncIterator[httpx.Response]:
     What the stock is worth, told over a real socket; its body is still to be read.
     """
     async with (
-        httpx.AsyncClient(base_url=url, headers=bearer(**ADMIN)) as client,
+        httpx.AsyncClient(base_url=url, timeout=30, headers=bearer(**ADMIN)) as client,
         client.stream("GET", "/api/v1/reports/stock-value") as answer,
     ):
         yield answer

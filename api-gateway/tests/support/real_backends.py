@@ -13,6 +13,7 @@ import inventory_app
 import pricing_app
 import running_identity
 from fresh_database import fresh_database
+from gateway_app import PATIENCE_S
 
 import identity.main
 import inventory.main
@@ -42,6 +43,7 @@ class RealBackends:
             "IDENTITY_SERVICE_URL": self.identity_url,
             "INVENTORY_SERVICE_URL": self.inventory_url,
             "PRICING_SERVICE_URL": self.pricing_url,
+            "REQUEST_TIMEOUT_SECONDS": str(PATIENCE_S),
         }
 
     async def token(self, name: str) -> str:
@@ -53,7 +55,7 @@ class RealBackends:
             "username": name,
             "password": running_identity.PASSWORDS[name],
         }
-        async with httpx.AsyncClient(base_url=self.identity_url) as http:
+        async with httpx.AsyncClient(base_url=self.identity_url, timeout=PATIENCE_S) as http:
             return str((await http.post("/auth/token", data=form)).json()["access_token"])
 
 

@@ -160,7 +160,7 @@ async def test_a_crowd_cannot_lock_out_the_owner(seeded_url: str, clock: FakeClo
     app = create_app(settings_for(seeded_url), now=clock.now, hash_cost=HashCost(64, 1, 1))
     # As the server puts it there when TRUSTED_PROXIES names the loopback.
     proxied: Any = ProxyHeadersMiddleware(cast("Any", app), trusted_hosts=["127.0.0.1"])
-    async with serve(proxied) as url, httpx.AsyncClient(base_url=url) as http:
+    async with serve(proxied) as url, httpx.AsyncClient(base_url=url, timeout=30) as http:
 
         async def sign_in(password: str, address: str) -> int:
             form = {"grant_type": "password", "username": "shopper", "password": password}

@@ -117,7 +117,7 @@ async def town() -> AsyncIterator[Town]:
     identity, clock = Identity(), FakeClock()
     async with (
         serve(identity.app) as identity_url,
-        httpx.AsyncClient(base_url=identity_url) as identity_client,
+        httpx.AsyncClient(base_url=identity_url, timeout=30) as identity_client,
     ):
 
         async def fetch() -> bytes:
@@ -130,7 +130,7 @@ async def town() -> AsyncIterator[Town]:
         verifier = TokenVerifier.eddsa(keys, issuer=ISSUER, audience=AUDIENCE)
         async with (
             serve(service(verifier)) as url,
-            httpx.AsyncClient(base_url=url) as client,
+            httpx.AsyncClient(base_url=url, timeout=30) as client,
         ):
             yield Town(identity, clock, identity_client, client)
         await keys.aclose()

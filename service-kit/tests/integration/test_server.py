@@ -95,7 +95,7 @@ async def test_requests_that_never_end_are_cut_at_the_bound() -> None:
 
 
 async def _is_busy(url: str) -> bool:
-    async with httpx.AsyncClient(verify=False) as other:
+    async with httpx.AsyncClient(verify=False, timeout=30) as other:
         metrics = (await other.get(f"{url}/health")).json()["metrics"]
     return bool(metrics["active_connections"] >= 2)
 
