@@ -124,7 +124,9 @@ async def test_the_account_is_told_as_identity_tells_it(shop: Shop) -> None:
     """
     token = (await shop.sign_in()).json()["access_token"]
     header = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=shop.settings.identity_service_url, timeout=30) as identity:
+    async with httpx.AsyncClient(
+        base_url=shop.settings.identity_service_url, timeout=30
+    ) as identity:
         there = await identity.get("/users/me", headers=header)
 
     assert (await shop.me(token)).json() == there.json()
@@ -337,7 +339,9 @@ async def test_guests_and_services_have_no_account(shop: Shop) -> None:
     Without a token it is 401, with a service's 403: neither is asked of identity.
     """
     guest = await shop.http.get(f"{API}/users/me")
-    async with httpx.AsyncClient(base_url=shop.settings.identity_service_url, timeout=30) as identity:
+    async with httpx.AsyncClient(
+        base_url=shop.settings.identity_service_url, timeout=30
+    ) as identity:
         issued = await identity.post(
             "/auth/token", data={"grant_type": "client_credentials"}, auth=GATEWAY
         )

@@ -1,67 +1,90 @@
 """
-Tests that measure real time, on a machine that stands still now and then.
+Tests on a machine that stands still now and then.
 
 A machine that other work needs, or that is paused and resumed, does nothing for a second or three, and
 then no timer is in time. Most tests need not care: they give others plenty of time, or have a clock of
-their own (``clock``, ``leaping``). One that can do neither says so by a mark::
+their own (``clock``, ``leaping``). One that measures real time can do neither, and says so by a mark::
 
     @pytest.mark.real_time
     async def test_who_hangs_is_given_up_in_time() -> None: ...
 
-Where it fails although nobody stood still, it fails. Where it fails and its process stood still
-meanwhile, it has measured the machine, and runs again, with its fixtures made anew.
+Where it fails although nobody stood still, it fails. Where it fails and the machine stood still
+meanwhile, it has measured the machine, and runs again, with its fixtures made anew. Every other test does
+so as well where the machine stood still for a second or more. The end of the run names them all.
 """
 
-import threading
-import time
-from typing import Self
+import atexit
+import functools
+import mmap
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from servicekit.testing import watchman
+from servicekit.testing.polling import wait_until
+
 _TRIES = 10
-_LOOKS_EVERY_S = 0.01
-#: Whoever is woken later than that has stood still. It is shorter than what a test can measure.
-_NOTICED_S = 0.02
+_PROPERTY = "tries on a machine that stood still"
 
 
-class Watch:
+@dataclass(frozen=True, slots=True)
+class Lost:
     """
-    Knows for how long this process stood still: a thread that only sleeps was not woken in time,
-    and nobody else in the process worked, either.
+    Seconds for which the machine stood still so far: in all, and of these those at once.
+    """
+
+    looks: int
+    all_s: float
+    at_once_s: float
+
+
+class Watchman:
+    """
+    A process that does nothing but look at the clock, beside the tests.
     """
 
     def __init__(self) -> None:
-        self.stood_still_s = 0.0
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="stood-still", daemon=True)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(watchman.COUNTS.pack(0, 0.0, 0.0))
+            file.flush()
+            self._counts = mmap.mmap(file.fileno(), watchman.COUNTS.size)
+            argv = [sys.executable, "-I", "-S", watchman.__file__, file.name]
+            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)  # noqa: S603 - our own script
+            self.looked()
+        atexit.register(self._end)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def so_far(self) -> Lost:
+        """
+        What it has counted by now.
+        """
+        return Lost(*watchman.COUNTS.unpack_from(self._counts))
 
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._thread.join()
+    def looked(self) -> Lost:
+        """
+        What it has counted once it has looked again: it may wake after whom it watches over.
+        """
+        seen = self.so_far().looks + 2
+        wait_until(lambda: self.so_far().looks >= seen, within_s=60, what="the watchman looks")
+        return self.so_far()
 
-    def _look(self) -> None:
-        before, worked_before = time.perf_counter(), time.process_time()
-        is_over = False
-        while not is_over:
-            is_over = self._is_over.wait(_LOOKS_EVERY_S)
-            now, worked = time.perf_counter(), time.process_time()
-            late_s = (now - before) - (worked - worked_before) - _LOOKS_EVERY_S
-            if late_s > _NOTICED_S:
-                self.stood_still_s += late_s
-            before, worked_before = now, worked
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+@functools.cache
+def _watchman() -> Watchman:
+    return Watchman()
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """
-    Run a test that is marked so again, while it fails and the process stood still.
+    Run a test, and again for as long as it fails and the machine stood still.
     """
-    if item.get_closest_marker("real_time") is None:
-        return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in _reports(item, nextitem):
         item.ihook.pytest_runtest_logreport(report=report)
@@ -73,9 +96,28 @@ def _reports(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.Tes
     """
     Of the first try that nothing can be said against, or of the last.
     """
-    for _ in range(_TRIES - 1):
-        with Watch() as watch:
-            reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        if not watch.stood_still_s or not any(report.failed for report in reports):
+    for number in range(1, _TRIES):
+        before = _watchman().so_far()
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        if not any(report.failed for report in reports) or not _stood_still(item, before):
             return reports
+        item.user_properties = [(_PROPERTY, number + 1)]
     return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
+def _stood_still(item: pytest.Item, before: Lost) -> bool:
+    after = _watchman().looked()
+    if item.get_closest_marker("real_time") is not None:
+        return after.all_s > before.all_s
+    return after.at_once_s > before.at_once_s
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """
+    Name the tests that ran again, and how often.
+    """
+    for kind in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(kind, ()):
+            for name, number in getattr(report, "user_properties", ()):
+                if name == _PROPERTY and report.when == "call":
+                    terminalreporter.write_line(f"{report.nodeid}: {number} {name}")
