@@ -405,6 +405,22 @@ async def test_call_holds_nothing_of_any_caller(source: Source) -> None:
     assert [call.correlation for call in source.calls] == [first, None]
 
 
+async def test_call_that_follows_another_holds_nothing_of_it(source: Source) -> None:
+    """
+    What is sent because a call has ended is nobody's either: not that call's, nor its callers'.
+    """
+    batcher = StrBatcher(source, max_size=1, max_in_flight=1)
+    source.is_open = True
+
+    with correlation.correlated(correlation.new("first")):
+        one = asyncio.ensure_future(batcher.load("a"))
+    other = asyncio.ensure_future(batcher.load("b"))
+    await asyncio.gather(one, other)
+
+    assert [call.keys for call in source.calls] == [["a"], ["b"]]
+    assert source.calls[1].correlation is None
+
+
 async def test_load_many_keeps_order_and_shares(source: Source, batcher: StrBatcher) -> None:
     """
     Each key has its value or its error, in the order asked, and a repeated key is asked once.
@@ -499,20 +515,22 @@ async def test_close_tells_all_who_wait_and_leaves_no_task(
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.parametrize("n_turns", [1, 2])
 async def test_close_before_the_first_call_sends_nothing(
-    source: Source, batcher: StrBatcher, ask: Asking
+    n_turns: int, source: Source, batcher: StrBatcher, ask: Asking
 ) -> None:
     """
-    What has not gone out when the batcher closes never does.
+    What has not gone out when the batcher closes never does: neither a line nor a call that is to begin.
     """
     lookup = ask("a")
-    await asyncio.sleep(0)
+    await turns(n_turns)
     await batcher.aclose()
     await turns()
 
     with pytest.raises(BatcherClosed):
         await lookup
     assert source.calls == []
+    assert batcher.stats().in_flight == 0
 
 
 async def test_stats_tell_what_was_shared(source: Source, batcher: StrBatcher) -> None:

@@ -18,9 +18,7 @@ context of any caller.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import nullcontext
 from contextvars import Context, ContextVar
-from functools import partial
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
@@ -182,9 +180,13 @@ class Batcher(Generic[K, V]):
         self._n_waiting = 0
         for entry in entries:
             entry.settle(BatcherClosed("closed"))
+        tasks = [call.task for call in calls if call.task is not None]
         for call in calls:
             call.cancel()
-        await asyncio.gather(*(call.task for call in calls if call.task), return_exceptions=True)
+            # A task that has not begun never tells that it has ended.
+            self._no_longer_prompt(call)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._calls.clear()
 
     def _refusal(self, wait: Wait) -> Exception:
         if self._is_closed:
@@ -243,8 +245,7 @@ class Batcher(Generic[K, V]):
                 self._patience_s, self._lose_patience, call, context=Context()
             )
         # An empty context: nothing of any caller reaches a call that others share.
-        call.task = asyncio.get_running_loop().create_task(self._fetch(call), context=Context())
-        call.task.add_done_callback(partial(self._done, call))
+        call.task = asyncio.get_running_loop().create_task(self._run(call), context=Context())
 
     def _lose_patience(self, call: SharedCall[K, V]) -> None:
         self._no_longer_prompt(call)
@@ -256,24 +257,41 @@ class Batcher(Generic[K, V]):
             call.patience = None
             self._n_prompt -= 1
 
+    async def _run(self, call: SharedCall[K, V]) -> None:
+        """
+        Ask, and tell all who wait: here and not when the task is over, which is a turn of the loop later.
+        """
+        try:
+            answers = await self._fetch(call)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it is for those who wait
+            self._ended(call, {}, failure)
+        except BaseException:
+            self._ended(call, {})
+            raise
+        else:
+            self._ended(call, answers)
+
     async def _fetch(self, call: SharedCall[K, V]) -> Mapping[K, V | Exception]:
         keys = [entry.key for entry in call.entries]
+        # The context is this call's own: nothing has to be put back.
         _NOTES.set(call.notes)
-        with (
-            deadline.at(call.deadline_at),
-            nullcontext() if call.asked_by is None else correlation.correlated(call.asked_by),
-        ):
-            answers = await self._fetch_many(keys)
-        # Here and not when it is done: what is no mapping fails this call and nothing else.
+        deadline.EXPIRES_AT.set(call.deadline_at)
+        if call.asked_by is not None:
+            correlation.CURRENT.set(call.asked_by)
+        answers = await self._fetch_many(keys)
+        # Here and not when it has ended: what is no mapping fails this call and nothing else.
         return {key: answers[key] for key in keys if key in answers}
 
-    def _done(self, call: SharedCall[K, V], task: asyncio.Task[Mapping[K, V | Exception]]) -> None:
+    def _ended(
+        self,
+        call: SharedCall[K, V],
+        answers: Mapping[K, V | Exception],
+        failure: Exception | None = None,
+    ) -> None:
         self._calls.discard(call)
         self._no_longer_prompt(call)
-        failure = None if task.cancelled() else task.exception()
-        answers = {} if task.cancelled() or failure is not None else task.result()
         for entry in call.end():
-            if isinstance(failure, Exception):
+            if failure is not None:
                 entry.settle(failure)
             elif entry.key in answers:
                 entry.settle(answers[entry.key])

@@ -7,7 +7,7 @@ many of either. All three are made for every request, so they are small and made
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import Context
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -184,7 +184,7 @@ class SharedCall(Generic[K, V]):
         self.n_keys = len(entries)
         #: While it runs, others are not sent beside this call.
         self.patience: asyncio.TimerHandle | None = None
-        self.task: asyncio.Task[Mapping[K, V | Exception]] | None = None
+        self.task: asyncio.Task[None] | None = None
         waits = [wait for entry in entries for wait in entry.waits]
         #: How many lookups it went out for; several may have asked for one key.
         self.n_lookups = self.waits_left = len(waits)
