@@ -2,17 +2,18 @@
 What Prometheus, the log and ``/health`` are told of outgoing calls and their breakers.
 """
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 from pydantic import JsonValue
 
 from servicekit.http.breaker import State, Transition
 from servicekit.http.client import ServiceClient
 from servicekit.http.observer import CallEnded, Retry
-from servicekit.metrics.buckets import LATENCY_BUCKETS_S
+from servicekit.metrics.buckets import LATENCY_BUCKETS_S, Buckets
 
 #: A gauge holds numbers only.
 _STATE_NUMBERS = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
@@ -20,25 +21,15 @@ _STATE_NUMBERS = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 log = structlog.get_logger()
 
 
-class UpstreamMetrics:
+class UpstreamMetrics(Collector):
     """
-    The observer of a service's clients; one serves them all.
+    The observer of a service's clients; one serves them all. Only the event loop's thread may tell it.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._duration_s = Histogram(
-            "upstream_call_duration_seconds",
-            "Time of a whole call, with its waits and retries",
-            ("upstream", "method", "outcome"),
-            buckets=LATENCY_BUCKETS_S,
-            registry=registry,
-        )
-        self._in_progress = Gauge(
-            "upstream_calls_in_progress", "Calls now", ("upstream",), registry=registry
-        )
-        # Finding a series takes longer than counting in it; there are few, and all of them stay.
-        self._duration_of = cache(self._duration_s.labels)
-        self._in_progress_of = cache(self._in_progress.labels)
+        self._durations: dict[tuple[str, str, str], Buckets] = {}
+        self._in_progress: dict[str, int] = {}
+        registry.register(self)
         self._retries = Counter(
             "upstream_retries", "Attempts after the first", ("upstream",), registry=registry
         )
@@ -66,15 +57,37 @@ class UpstreamMetrics:
         """
         A call has begun.
         """
-        self._in_progress_of(upstream).inc()
+        self._in_progress[upstream] = self._in_progress.get(upstream, 0) + 1
 
     def call_ended(self, ended: CallEnded) -> None:
         """
         A call has ended, one way or another.
         """
-        self._in_progress_of(ended.upstream).dec()
-        series = self._duration_of(ended.upstream, ended.method, ended.outcome.value)
+        self._in_progress[ended.upstream] -= 1
+        key = (ended.upstream, ended.method, ended.outcome.value)
+        series = self._durations.get(key)
+        if series is None:
+            series = self._durations[key] = Buckets(LATENCY_BUCKETS_S)
         series.observe(ended.duration_s)
+
+    def collect(self) -> Iterator[Metric]:
+        """
+        What every call tells, for a scrape.
+        """
+        durations = HistogramMetricFamily(
+            "upstream_call_duration_seconds",
+            "Time of a whole call, with its waits and retries",
+            labels=("upstream", "method", "outcome"),
+        )
+        for labels, series in self._durations.items():
+            series.add_to(durations, labels)
+        yield durations
+        in_progress = GaugeMetricFamily(
+            "upstream_calls_in_progress", "Calls now", labels=("upstream",)
+        )
+        for upstream, count in self._in_progress.items():
+            in_progress.add_metric((upstream,), count)
+        yield in_progress
 
     def retrying(self, retry: Retry) -> None:
         """

@@ -6,7 +6,7 @@ Its methods are called in the middle of calls: they must be quick, and must not 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from servicekit.http.breaker import State, Transition
 
@@ -27,8 +27,7 @@ class CallOutcome(StrEnum):
     ERROR = "error"  # a mistake of ours, not the upstream's
 
 
-@dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallEnded(NamedTuple):
     """
     One call of a client, with all its attempts. ``status`` is the last answer's, if one came.
     """
