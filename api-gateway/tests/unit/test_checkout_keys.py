@@ -2,6 +2,9 @@
 Whose an ``Idempotency-Key`` is, and what it stands for.
 """
 
+from uuid import UUID
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +50,26 @@ def test_a_guests_key_is_theirs_by_its_length_or_by_their_address() -> None:
     at_two = [{_caller(key, GUEST, at) for at in ("a", "b")} for key in (LONG[:15], LONG[:16])]
 
     assert [len(callers) for callers in at_two] == [2, 1]
+
+
+@given(st.uuids(version=4))
+def test_a_guests_uuid_is_theirs_wherever_they_are(key: UUID) -> None:
+    """
+    A telephone may come back by another network, and must find its order.
+    """
+    assert {_caller(form, GUEST, at) for form in (str(key), key.hex) for at in ("a", "b")} == {
+        "guest"
+    }
+
+
+@pytest.mark.parametrize(
+    "key", ["0000000000000001", "order-0000000001", "aaaaaaaaaaaaaaaaaaaaaaaa", str(UUID(int=0))]
+)
+def test_a_guests_key_that_others_may_think_of_counts_at_one_address(key: str) -> None:
+    """
+    However long it is: who else sends it elsewhere has an order of their own.
+    """
+    assert len({_caller(key, GUEST, at) for at in ("a", "b")}) == 2
 
 
 @given(st.text(max_size=300))

@@ -2,8 +2,8 @@
 ``Idempotency-Key``: whose it is, what it stands for, and how it is kept.
 
 A key is its caller's own. Guests share one principal, so a guest's key must be hard to guess to be
-unlike all others: one of fewer than 16 characters counts together with the client's address. Keys and
-requests are kept as digests: what a shopper wrote there is nobody's business.
+unlike all others: one that is short, or has few different characters, counts together with the client's
+address. Keys and requests are kept as digests: what a shopper wrote there is nobody's business.
 """
 
 import hashlib
@@ -19,8 +19,10 @@ from gateway.tables import idempotency_keys
 from servicekit.auth import Principal
 from servicekit.database import Reading
 
-#: A guest's key with this many characters is taken to be nobody else's.
+#: A guest's key with this many characters, and so many different ones, is taken to be nobody else's. Of
+#: UUIDs not one in ten millions has fewer; a counter that is filled up with zeros has.
 SAFE_LENGTH: Final = 16
+SAFE_VARIETY: Final = 8
 _VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
 _ADD: Final = adding_new(idempotency_keys, returning=[idempotency_keys.c.order_id])
@@ -64,10 +66,14 @@ def key_of(text: str, principal: Principal, *, address: str, body_digest: str) -
     The key that ``principal`` has sent from ``address``.
     """
     if principal.kind == "anonymous":
-        caller = "guest" if len(text) >= SAFE_LENGTH else f"guest@{address}"
+        caller = "guest" if _is_hard_to_guess(text) else f"guest@{address}"
     else:
         caller = f"{principal.kind}:{principal.user_id}"
     return Key(caller[:300], hashlib.sha256(text.encode()).hexdigest(), body_digest)
+
+
+def _is_hard_to_guess(text: str) -> bool:
+    return len(text) >= SAFE_LENGTH and len({*text}) >= SAFE_VARIETY
 
 
 def owner_of(principal: Principal) -> str | None:
