@@ -90,13 +90,17 @@ async def test_the_gateway_serves_on_databases_of_a_newer_release(
 
 
 async def test_the_gateway_refuses_a_journal_of_an_older_release(
-    journal: Engine, database_url: str, tmp_path: Path
+    journal: Engine, database_url: str, tmp_path: Path, free_port: int
 ) -> None:
     """
     Where the engine's own migrations are missing the start is one line that says what to run.
     """
     _set_version(journal, _version(journal) - 1)
-    env = {"DATABASE_URL": database_url, "SERVICE_CLIENT_SECRET": "s" * 40}
+    env = {
+        "DATABASE_URL": database_url,
+        "SERVICE_CLIENT_SECRET": "s" * 40,
+        "SERVICE_PORT": str(free_port),
+    }
 
     refused = await asyncio.to_thread(run_command, "gateway", "serve", env, tmp_path)
 

@@ -44,13 +44,14 @@ async def test_it_serves_without_its_backends(tmp_path: Path) -> None:
     assert await asyncio.to_thread(os.listdir, tmp_path) == []
 
 
-async def test_it_serves_once_its_databases_are_migrated(tmp_path: Path) -> None:
+async def test_it_serves_once_its_databases_are_migrated(tmp_path: Path, free_port: int) -> None:
     """
     Before, the start is refused with one line that says what to run; ``migrate`` makes both its databases.
     """
     url = {"DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db"}
 
-    refused = await asyncio.to_thread(run, "serve", url, tmp_path)
+    port = {"SERVICE_PORT": str(free_port)}
+    refused = await asyncio.to_thread(run, "serve", url | port, tmp_path)
     migrated = await asyncio.to_thread(run, "migrate", url, tmp_path)
 
     assert (refused.returncode, migrated.returncode) == (3, 0)

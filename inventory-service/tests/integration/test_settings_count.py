@@ -68,7 +68,7 @@ async def test_it_is_swept_as_often_as_the_setting_says(
         async def is_free() -> bool:
             return await shop.amounts("lamp") == (10, 0)
 
-        await eventually(is_free, within_s=3)
+        await eventually(is_free)
 
 
 async def reserve_five(shop: RunningInventory) -> None:
