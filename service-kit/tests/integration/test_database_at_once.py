@@ -116,3 +116,19 @@ async def test_a_closed_database_is_not_available(database: Database) -> None:
 
     with pytest.raises(ServiceUnavailable):
         await database.transact_at_once(add_one)
+
+
+async def test_it_may_wait_for_rows_for_less_than_usual(postgres_url: str) -> None:
+    """
+    With ``lock_s`` a transaction has a patience of its own, and those that follow have the usual one again.
+    """
+
+    def patience(connection: Connection) -> object:
+        return connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+
+    async with database_with_counters(postgres_url, pool_size=1, max_overflow=0) as database:
+        usual = await database.transact_at_once(patience)
+        own = await database.transact_at_once(patience, lock_s=0.25)
+        after = await database.transact_at_once(patience)
+
+    assert (usual, own, after) == ("5s", "250ms", "5s")

@@ -6,13 +6,23 @@ the server closes a connection, so asking the driver is free and covers restarts
 A network that swallows packets is covered by the command timeout.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
 import asyncpg
-from sqlalchemy import URL, event, exc
+from sqlalchemy import URL, Connection, Engine, event, exc, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from servicekit.database.limits import Limits
+from servicekit.database.translation import STATEMENT_FAILED, reaching_the_database
 
+T = TypeVar("T")
+
+#: Makes the server say that a statement of the transaction has failed, where one has.
+SPEAK_UP: Final = text("SELECT 1")
 _RECYCLE_AFTER_S = 1800
 #: The client gives up this much later than the server, whose own timeout says more.
 _CLIENT_GRACE_S = 2.0
@@ -59,6 +69,9 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver ships
     server to cancel the statement in any case.
     """
 
+    #: How long its transactions wait for a locked row, where that is shorter than usual; s.
+    lock_s: float | None = None
+
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the driver's
         """
         Close in order; with a ``timeout``, which only who gives it up names, at once.
@@ -78,7 +91,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver ships
         """
         A transaction that says whether it writes, which the driver's own leaves to the default.
         """
-        return _Transaction(self, isolation=isolation, is_reading=readonly)
+        return _Transaction(self, isolation=isolation, is_reading=readonly, lock_s=self.lock_s)
 
 
 class _Transaction:
@@ -86,10 +99,19 @@ class _Transaction:
     From BEGIN to its end, in the words that SQLAlchemy uses.
     """
 
-    def __init__(self, connection: _Connection, *, isolation: str | None, is_reading: bool) -> None:
+    def __init__(
+        self,
+        connection: _Connection,
+        *,
+        isolation: str | None,
+        is_reading: bool,
+        lock_s: float | None,
+    ) -> None:
         level = f"ISOLATION LEVEL {isolation.replace('_', ' ')} " if isolation else ""
+        # Both in one message: each would be a round trip.
+        lock = "" if lock_s is None else f"; SET LOCAL lock_timeout = {_milliseconds(lock_s)}"
         self._connection = connection
-        self._begin = f"BEGIN {level}{'READ ONLY' if is_reading else 'READ WRITE'}"
+        self._begin = f"BEGIN {level}{'READ ONLY' if is_reading else 'READ WRITE'}{lock}"
 
     async def start(self) -> None:
         """
@@ -122,6 +144,37 @@ def glancing_engine(writing: AsyncEngine) -> AsyncEngine:
     The same pool, for single statements, which the server lets change nothing.
     """
     return writing.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def transact_at_once(
+    writer: Engine, work: Callable[[Connection], T], *, lock_s: float | None
+) -> T:
+    """
+    ``work`` in a transaction that waits for locked rows at most so long.
+    """
+    # All of it in one greenlet: SQLAlchemy's asynchronous connection starts six, and a task.
+    return await greenlet_spawn(_at_once, writer, work, lock_s)
+
+
+def _at_once(writer: Engine, work: Callable[[Connection], T], lock_s: float | None) -> T:
+    with reaching_the_database():
+        connection = writer.connect()
+    with connection, connection.begin(), _waiting(connection, lock_s):
+        result = work(connection)
+        if connection.info.pop(STATEMENT_FAILED, False):
+            connection.execute(SPEAK_UP)
+        return result
+
+
+@contextmanager
+def _waiting(connection: Connection, lock_s: float | None) -> Iterator[None]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, _Connection)  # noqa: S101  # our engines make no others
+    driver.lock_s = lock_s
+    try:
+        yield
+    finally:
+        driver.lock_s = None
 
 
 def _refuse_closed(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
