@@ -1,8 +1,7 @@
 """
 Every combination of what both services may do, with and without values from before.
 
-The tables say what a client is told. They know nothing of how the gateway comes to it. The file is long
-so that they stand beside each other.
+The tables say what a client is told. They know nothing of how the gateway comes to it.
 """
 
 import asyncio

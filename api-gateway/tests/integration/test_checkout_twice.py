@@ -19,7 +19,7 @@ from gateway.checkout.models import PLACE, End, Order, Status, Wanted
 from gateway.checkout.sagas import subject_of
 from gateway.tables import order_findings
 from gateway.upstreams.models import Item
-from servicekit.database import Database, Together
+from servicekit.database import Database, Together, write_rows
 from servicekit.testing import eventually
 from servicekit.testing.clock import FakeClock
 
@@ -47,7 +47,9 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         wanted=WANTED,
         correlation_id="c",
     )
-    await database.transact_at_once(lambda connection: repository.add(connection, [order]))
+    await database.transact_at_once(
+        lambda connection: write_rows(connection, [repository.added([order])])
+    )
     yield database
     await database.aclose()
 
@@ -115,7 +117,9 @@ async def test_findings_are_kept_while_their_order_is_on_its_way(database: Datab
 
     end = End("an-order", late, Status.FAILED)
     open_ = await database.transact_at_once(forgotten)
-    await database.transact_at_once(lambda connection: repository.end_placing(connection, [end]))
+    await database.transact_at_once(
+        lambda connection: write_rows(connection, [repository.placed([end])])
+    )
     ended = await database.transact_at_once(forgotten)
 
     assert (open_, ended) == (0, 1)

@@ -196,20 +196,3 @@ def reason_of(answer: httpx.Response) -> str:
     """
     error = answer.json()["error"]
     return str(error.get("details", {}).get("reason", error["code"]))
-
-
-async def reserved(inventory: RunningInventory, order: str, product: str, quantity: int) -> str:
-    """
-    The id of a reservation that must work.
-    """
-    answer = await inventory.reserve(order, product, quantity)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["reservationId"])
-
-
-def line_statuses(answer: httpx.Response) -> list[str]:
-    """
-    What has become of the lines of an order.
-    """
-    assert answer.status_code == 200, answer.text
-    return [line["status"] for line in answer.json()["reservations"]]

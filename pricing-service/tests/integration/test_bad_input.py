@@ -1,7 +1,5 @@
 """
 Bad input: each is refused with a clear 4xx of the one shape, and changes nothing in the database.
-
-The file is long so that the tables stand beside what they are held to.
 """
 
 import json

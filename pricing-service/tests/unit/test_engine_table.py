@@ -1,7 +1,6 @@
 """
 The arithmetic of orders, case by case. The results were computed by hand from the rules in the
-engine's docstring; where the sum is not obvious, a comment shows it. The file is long so that all cases
-stand in one table.
+engine's docstring; where the sum is not obvious, a comment shows it.
 """
 
 from collections.abc import Sequence

@@ -14,13 +14,12 @@ from typing import Final
 from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, select, tuple_
 
-from gateway.checkout.adding import adding_new
 from gateway.tables import order_findings
 from servicekit.clock import Now
-from servicekit.database import Database, Together
+from servicekit.database import Database, Insertion, Together, write_rows
 
-_ADD: Final = adding_new(
-    order_findings, returning=[order_findings.c.order_id, order_findings.c.name]
+_ADD: Final = Insertion(
+    order_findings, "order_id", "name", "finding", "at", unless=["order_id", "name"]
 )
 _FIND: Final = select(order_findings.c.finding).where(
     order_findings.c.order_id == bindparam("of"), order_findings.c.name == bindparam("called")
@@ -76,16 +75,14 @@ def keep_all(connection: Connection, rows: Sequence[Found]) -> Sequence[Finding]
     """
     Keep what was found out; what had been found out first, for each.
     """
-    dialect = connection.dialect.name
     first = {(row.order_id, row.name): row for row in reversed(rows)}
     # In one order, or two who keep several could wait for each other.
     told = [
         {"order_id": row.order_id, "name": row.name, "finding": row.finding, "at": row.at}
         for _, row in sorted(first.items())
     ]
-    added = {(row.order_id, row.name) for row in connection.execute(_ADD[dialect], told)}
-    known = {key: row.finding for key, row in first.items() if key in added}
-    if others := first.keys() - added:
-        kept = connection.execute(select(order_findings).where(_WHOLE.in_(others)))
-        known |= {(row.order_id, row.name): row.finding for row in kept}
+    known = {key: row.finding for key, row in first.items()}
+    if write_rows(connection, [(_ADD, told)]) < len(told):
+        kept = connection.execute(select(order_findings).where(_WHOLE.in_(first)))
+        known = {(row.order_id, row.name): row.finding for row in kept}
     return [known[row.order_id, row.name] for row in rows]

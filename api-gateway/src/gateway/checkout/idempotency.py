@@ -14,10 +14,9 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, tuple_
 
-from gateway.checkout.adding import adding_new
 from gateway.tables import idempotency_keys
 from servicekit.auth import Principal
-from servicekit.database import Reading
+from servicekit.database import Insertion, Reading, write_rows
 
 #: A guest's key with this many characters, and so many different ones, is taken to be nobody else's. Of
 #: UUIDs not one in ten millions has fewer; a counter that is filled up with zeros has.
@@ -25,7 +24,11 @@ SAFE_LENGTH: Final = 16
 SAFE_VARIETY: Final = 8
 _VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
-_ADD: Final = adding_new(idempotency_keys, returning=[idempotency_keys.c.order_id])
+_ADD: Final = Insertion(
+    idempotency_keys,
+    *("caller", "key_digest", "body_digest", "order_id", "created_at"),
+    unless=["caller", "key_digest"],
+)
 _WHOLE: Final = tuple_(idempotency_keys.c.caller, idempotency_keys.c.key_digest)
 _FIND: Final = select(idempotency_keys).where(
     idempotency_keys.c.caller == bindparam("whose"),
@@ -107,14 +110,12 @@ def claim_all(
         }
         for _, (key, order_id, at) in sorted(first.items())
     ]
-    claimed = {*connection.scalars(_ADD[connection.dialect.name], rows)}
-    lost = [(key, id_) for key, id_, _ in claims if id_ not in claimed]
-    if not lost:
+    if write_rows(connection, [(_ADD, rows)]) == len(claims):
         return {}
-    names = {(key.caller, key.key_digest) for key, _ in lost}
-    held = connection.execute(select(idempotency_keys).where(_WHOLE.in_(names)))
+    held = connection.execute(select(idempotency_keys).where(_WHOLE.in_(first)))
     known = {(row.caller, row.key_digest): Known(row.body_digest, row.order_id) for row in held}
-    return {order_id: known[key.caller, key.key_digest] for key, order_id in lost}
+    stands = {id_: known[key.caller, key.key_digest] for key, id_, _ in claims}
+    return {id_: what for id_, what in stands.items() if what.order_id != id_}
 
 
 async def find(reading: Reading, key: Key) -> Known | None:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
-    insert,
     select,
     true,
     update,
@@ -23,11 +22,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.checkout.models import Attention, End, Order, Page, Sold, Status
 from gateway.checkout.rows import end_row, new_row, order_if_readable, order_of
 from gateway.tables import OPEN, order_discounts, order_lines, orders
-from servicekit.database import Reading
+from servicekit.database import Change, Insertion, Part, Reading
 
-_ADD: Final = insert(orders)
-_ADD_LINES: Final = insert(order_lines)
-_ADD_DISCOUNTS: Final = insert(order_discounts)
+_ADD: Final = Insertion(
+    orders,
+    *("id", "owner", "status", "created_at", "updated_at", "day", "items", "discount_codes"),
+    *("wanted_currency", "correlation_id", "traceparent"),
+)
+_ADD_LINES: Final = Insertion(
+    order_lines,
+    *("order_id", "product_id", "quantity", "unit_price", "line_total", "currency", "day"),
+)
+_ADD_DISCOUNTS: Final = Insertion(order_discounts, "order_id", "code", "amount", "currency", "day")
 _BY_ID: Final = select(orders).where(orders.c.id == bindparam("order_id"))
 #: One after the other, each by a look into the index: DISTINCT would read all of it.
 _FIRST: Final = select(func.min(orders.c.status).label("status")).cte("statuses", recursive=True)
@@ -35,17 +41,21 @@ _NEXT: Final = (
     select(func.min(orders.c.status)).where(orders.c.status > _FIRST.c.status).scalar_subquery()
 )
 _STATUSES: Final = select(_FIRST.union_all(select(_NEXT).where(_FIRST.c.status.is_not(None))))
-_END_PLACING: Final = (
-    update(orders)
-    .where(orders.c.id == bindparam("order_id"))
-    .values({
-        name: bindparam(name)
-        for name in (
-            *("status", "updated_at", "ended_at", "currency", "subtotal", "total", "answer"),
-            *("reason_code", "reason", "failed_step"),
-        )
-    })
-)  # fmt: skip
+_NOT_ENDED: Final = (
+    select(orders.c.id, orders.c.day)
+    .where(orders.c.id.in_(bindparam("order_ids", expanding=True)), orders.c.ended_at.is_(None))
+    # In one order, or two who end several could wait for each other; beside whoever refers to them.
+    .order_by(orders.c.id)
+    .with_for_update(key_share=True)
+)
+_END_PLACING: Final = Change(
+    orders,
+    "id",
+    to=[
+        *("status", "updated_at", "ended_at", "currency", "subtotal", "total", "answer"),
+        *("reason_code", "reason", "failed_step"),
+    ],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +83,11 @@ class Opened:
     last_id: str
 
 
-def add(connection: Connection, new: Sequence[Order]) -> None:
+def added(new: Sequence[Order]) -> Part:
     """
-    New orders.
+    To write: new orders.
     """
-    connection.execute(_ADD, [new_row(order) for order in new])
+    return _ADD, [new_row(order) for order in new]
 
 
 async def by_id(reading: Reading, order_id: str) -> Order | None:
@@ -111,36 +121,27 @@ def not_ended(connection: Connection, order_ids: Sequence[str]) -> dict[str, str
 
     A replay of an end, after a crash, finds it ended: also when the order was cancelled since.
     """
-    statement = (
-        select(orders.c.id, orders.c.day)
-        .where(orders.c.id.in_(order_ids), orders.c.ended_at.is_(None))
-        # In one order, or two who end several could wait for each other; beside whoever refers to them.
-        .order_by(orders.c.id)
-        .with_for_update(key_share=True)
-    )
-    return {row.id: row.day for row in connection.execute(statement)}
+    rows = connection.execute(_NOT_ENDED, {"order_ids": order_ids})
+    return {row.id: row.day for row in rows}
 
 
-def end_placing(connection: Connection, ends: Sequence[End]) -> None:
+def placed(ends: Sequence[End]) -> Part:
     """
-    These orders are what they have become.
+    To write: these orders are what they have become.
     """
-    connection.execute(_END_PLACING, [end_row(end) for end in ends])
+    return _END_PLACING, [end_row(end) for end in ends]
 
 
-def add_sold(connection: Connection, sales: Sequence[tuple[str, str, Sold]]) -> None:
+def sold(sales: Sequence[tuple[str, str, Sold]]) -> Sequence[Part]:
     """
-    What was sold by orders, by their ids and days, for reports.
+    To write: what was sold by orders, by their ids and days, for reports.
     """
     lines, discounts = [], []
-    for order_id, day, sold in sales:
-        same = {"order_id": order_id, "day": day, "currency": sold.currency}
-        lines += [{**line, **same} for line in sold.lines]
-        discounts += [{**one, **same} for one in sold.discounts]
-    if lines:
-        connection.execute(_ADD_LINES, lines)
-    if discounts:
-        connection.execute(_ADD_DISCOUNTS, discounts)
+    for order_id, day, what in sales:
+        same = {"order_id": order_id, "day": day, "currency": what.currency}
+        lines += [{**line, **same} for line in what.lines]
+        discounts += [{**one, **same} for one in what.discounts]
+    return (_ADD_LINES, lines), (_ADD_DISCOUNTS, discounts)
 
 
 def begin_cancelling(connection: Connection, cancelling: Order) -> bool:

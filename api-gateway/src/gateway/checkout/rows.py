@@ -35,7 +35,7 @@ def end_row(end: End) -> dict[str, object]:
     """
     sold, reason = end.sold, end.reason
     return {
-        "order_id": end.order_id,
+        "id": end.order_id,
         "status": end.status.value,
         "updated_at": end.at,
         "ended_at": end.at,

@@ -13,10 +13,9 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from gateway.checkout.adding import adding_new
 from gateway.checkout.models import Event
 from gateway.tables import order_events
-from servicekit.database import Reading
+from servicekit.database import Insertion, Part, Reading, write_rows
 from servicekit.sagas import Entry
 
 _SINCE: Final = (
@@ -24,7 +23,9 @@ _SINCE: Final = (
     .where(order_events.c.order_id == bindparam("order_id"), order_events.c.seq > bindparam("seq"))
     .order_by(order_events.c.seq)
 )
-_ADD: Final = adding_new(order_events, "order_id", "name")
+_ADD: Final = Insertion(
+    order_events, "order_id", "seq", "name", "at", "facts", unless=["order_id", "name"]
+)
 _LAST: Final = select(func.max(order_events.c.seq)).where(
     order_events.c.order_id == bindparam("order_id")
 )
@@ -142,13 +143,14 @@ def write(connection: Connection, what: Unwritten, *extra: Event) -> int:
 
     Raises UniqueViolation where somebody else has taken a number: begin again without ``last``.
     """
-    (last,) = write_all(connection, [replace(what, events=(*what.events, *extra))])
+    part, (last,) = unwritten(connection, [replace(what, events=(*what.events, *extra))])
+    write_rows(connection, [part])
     return last
 
 
-def write_all(connection: Connection, orders: Sequence[Unwritten]) -> list[int]:
+def unwritten(connection: Connection, orders: Sequence[Unwritten]) -> tuple[Part, list[int]]:
     """
-    The same for many orders.
+    To write: the same for many orders; and the last number of each.
     """
     rows: list[dict[str, object]] = []
     numbers: list[int] = []
@@ -167,9 +169,7 @@ def write_all(connection: Connection, orders: Sequence[Unwritten]) -> list[int]:
             for seq, event in enumerate(what.events, start=last + 1)
         ]
         numbers.append(last + len(what.events))
-    if rows:
-        connection.execute(_ADD[connection.dialect.name], rows)
-    return numbers
+    return (_ADD, rows), numbers
 
 
 async def read(reading: Reading, order_id: str, *, after: int = 0) -> list[Event]:

@@ -1,7 +1,7 @@
 """
 The writes by which orders begin and end, each for all orders that wait for it at the same time.
 
-They are synchronous and made of few statements: a group of them is one transaction
+They are synchronous and made of few messages to the database: a group of them is one transaction
 (``servicekit.database.Together``). The third that an order costs is in ``findings``.
 """
 
@@ -14,6 +14,7 @@ from gateway.checkout import idempotency, repository, timeline
 from gateway.checkout.idempotency import Key, Known
 from gateway.checkout.models import End, Event, Order
 from gateway.checkout.timeline import Unwritten
+from servicekit.database import write_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ def accept_all(connection: Connection, rows: Sequence[New]) -> Sequence[Known | 
     known = idempotency.claim_all(connection, claims) if claims else {}
     new = [row.order for row in rows if row.order.id not in known]
     if new:
-        repository.add(connection, new)
         accepted = [
             Unwritten(order.id, 0, (Event("accepted", order.created_at, {}),)) for order in new
         ]
-        timeline.write_all(connection, accepted)
+        events, _ = timeline.unwritten(connection, accepted)
+        write_rows(connection, [repository.added(new), events])
     return [known.get(row.order.id) for row in rows]
 
 
@@ -61,11 +62,8 @@ def end_all(connection: Connection, rows: Sequence[Ended]) -> Sequence[int | Non
     if not ending:
         return [None] * len(rows)
     ends = [row.end for row in ending.values()]
-    repository.end_placing(connection, ends)
-    repository.add_sold(
-        connection,
-        [(end.order_id, days[end.order_id], end.sold) for end in ends if end.sold is not None],
-    )
-    numbers = timeline.write_all(connection, [row.timeline for row in ending.values()])
+    sales = [(end.order_id, days[end.order_id], end.sold) for end in ends if end.sold is not None]
+    events, numbers = timeline.unwritten(connection, [row.timeline for row in ending.values()])
+    write_rows(connection, [repository.placed(ends), *repository.sold(sales), events])
     last = dict(zip(ending, numbers, strict=True))
     return [last[row.end.order_id] if ending.get(row.end.order_id) is row else None for row in rows]

@@ -6,6 +6,7 @@ for writing. Tables are SQLAlchemy Core with the column types of ``columns``;
 drivers' errors become ours in ``translation`` and nowhere else.
 """
 
+from servicekit.database.bundle import Change, Insertion, Part, write_rows
 from servicekit.database.columns import (
     NAMING_CONVENTION,
     Json,
@@ -22,10 +23,13 @@ from servicekit.database.urls import normalised_url
 
 __all__ = [
     "NAMING_CONVENTION",
+    "Change",
     "Database",
     "Glance",
+    "Insertion",
     "Json",
     "Limits",
+    "Part",
     "Reading",
     "Together",
     "UniqueViolation",
@@ -33,4 +37,5 @@ __all__ = [
     "insert_on",
     "new_metadata",
     "normalised_url",
+    "write_rows",
 ]

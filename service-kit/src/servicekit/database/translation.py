@@ -14,6 +14,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from sqlalchemy import exc
 from sqlalchemy.engine import ExceptionContext
@@ -126,6 +127,16 @@ def is_stranger(error: BaseException) -> bool:
         getattr(cause, "orig", None), "sqlstate", None
     )
     return isinstance(error, ServiceUnavailable) and str(state).startswith(_INVALID_AUTHORIZATION)
+
+
+def raise_ours(error: sqlite3.Error) -> NoReturn:
+    """
+    Raise our error for one of the driver's own; that itself where it is a mistake of ours.
+    """
+    ours = _sqlite(error)
+    if ours is None:
+        raise error
+    raise ours from error
 
 
 def _unavailable() -> ServiceUnavailable:
