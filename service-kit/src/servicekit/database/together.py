@@ -33,6 +33,7 @@ from servicekit.database.engine import Database
 from servicekit.database.translation import is_locked_out
 from servicekit.errors import ServiceUnavailable
 from servicekit.tracing.spans import Spans
+from servicekit.unharmed import Unharmed
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -164,12 +165,11 @@ class Together:
             task.add_done_callback(self._alone.discard)
 
     async def _write_alone(self, wish: _Wish) -> None:
-        async with self._places:
-            try:
+        # Whatever it is, it is raised for whoever caused it.
+        with Unharmed(lambda failure: _settle([wish], [failure])):
+            async with self._places:
                 results = await self._database.transact_at_once(partial(_write, [wish]))
-            except Exception as failure:  # noqa: BLE001  # as above
-                results = [failure]
-        _settle([wish], results)
+            _settle([wish], results)
 
 
 def _write(wishes: Sequence[_Wish], connection: Connection) -> Sequence[object]:
