@@ -8,10 +8,9 @@ after a millisecond without a socket.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-import httpx
 from fastapi import APIRouter, FastAPI, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,6 +21,8 @@ from servicekit.app import Service as Application
 from servicekit.app import create_service
 from servicekit.auth import TokenVerifier, requires
 from servicekit.commands import Service, main
+from servicekit.http.answer import Answer, Headers
+from servicekit.http.call import Call
 from servicekit.lean import Finished, lean
 from servicekit.outside import Outside
 
@@ -40,30 +41,26 @@ _IDS: Final = [
 ]
 
 
-class _AtOnce(httpx.AsyncBaseTransport):
+class _AtOnce:
     """
-    A service without a socket.
+    A service without a socket, where our own network would be.
     """
 
     def __init__(self, stub: Stub) -> None:
         self._stub = stub
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Answer:  # noqa: ARG002 - the protocol's
+        """
+        What the stub says, a moment later.
+        """
         await asyncio.sleep(_ANSWER_AFTER_S)
-        _, _, body = self._stub.answer(request.url.raw_path).partition(b"\r\n\r\n")
-        return httpx.Response(200, stream=_Body(body))
+        _, _, body = self._stub.answer(call.target.encode()).partition(b"\r\n\r\n")
+        return Answer(200, Headers([]), body)
 
-
-class _Body(httpx.AsyncByteStream):
-    """
-    A body in one piece.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._content
+    async def aclose(self) -> None:
+        """
+        There is nothing to close.
+        """
 
 
 def _edge(settings: Settings) -> FastAPI:
