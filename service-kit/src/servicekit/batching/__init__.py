@@ -2,6 +2,7 @@
 Many concurrent lookups, few calls: ``Batcher`` asks, and ``lookups.Wait`` waits for several of them.
 """
 
-from servicekit.batching.batcher import DEFAULT_MAX_WAITING, Batcher, BatcherClosed, NoAnswer, note
+from servicekit.batching.batcher import Batcher, note
+from servicekit.batching.errors import BatcherClosed, NoAnswer
 
-__all__ = ["DEFAULT_MAX_WAITING", "Batcher", "BatcherClosed", "NoAnswer", "note"]
+__all__ = ["Batcher", "BatcherClosed", "NoAnswer", "note"]

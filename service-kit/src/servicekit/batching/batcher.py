@@ -24,6 +24,7 @@ from typing import Final, Generic, TypeVar
 
 from servicekit import correlation, deadline
 from servicekit.batching.counts import BatcherStats, Batches
+from servicekit.batching.errors import BatcherClosed, NoAnswer
 from servicekit.batching.lookups import Entry, SharedCall, Wait
 from servicekit.errors import DeadlineExceeded, Overloaded
 
@@ -32,7 +33,7 @@ V = TypeVar("V")
 
 _NOTES: Final[ContextVar[list[object]]] = ContextVar("notes_on_a_shared_call")
 
-DEFAULT_MAX_WAITING = 10_000
+_DEFAULT_MAX_WAITING = 10_000
 
 
 def note(fact: object) -> None:
@@ -40,22 +41,6 @@ def note(fact: object) -> None:
     Keep ``fact`` with the shared call in progress (``Entry.call.notes``); for ``fetch_many`` only.
     """
     _NOTES.get().append(fact)
-
-
-class NoAnswer(LookupError):
-    """
-    The call went through, and said nothing of this key.
-    """
-
-    def __init__(self, key: object) -> None:
-        super().__init__(f"no answer for {key!r}")
-        self.key = key
-
-
-class BatcherClosed(RuntimeError):
-    """
-    The batcher was closed before the answer came.
-    """
 
 
 class Batcher(Generic[K, V]):
@@ -79,7 +64,7 @@ class Batcher(Generic[K, V]):
         *,
         max_size: int,
         max_in_flight: int,
-        max_waiting: int = DEFAULT_MAX_WAITING,
+        max_waiting: int = _DEFAULT_MAX_WAITING,
         patience_s: float = 0.0,
         linger_s: float = 0.0,
         name: str = "the lookup",

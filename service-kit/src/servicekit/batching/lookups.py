@@ -31,8 +31,9 @@ class Wait:
         await wait.until_over()
         product.answer(wait), price.answer(wait)
 
-    Whoever has begun waits to the end: nobody else tells the batchers that they may forget it. It is over when all are answered, or when the caller's time is: at ``until``, a moment of the
-    monotonic clock, or at the caller's deadline where that is sooner.
+    Whoever has begun waits to the end: nobody else tells the batchers that they may forget it. It is
+    over when all are answered, or when the caller's time is: at ``until``, a moment of the monotonic
+    clock, or at the caller's deadline where that is sooner.
     """
 
     __slots__ = ("_entries", "_n_left", "_over", "asked_by", "deadline_at", "given_s")

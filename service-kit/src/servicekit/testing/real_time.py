@@ -27,7 +27,7 @@ from _pytest.runner import runtestprotocol
 from servicekit.testing import watchman
 from servicekit.testing.polling import wait_until
 
-_TRIES = 10
+_TRIES = 5
 _PROPERTY = "tries on a machine that stood still"
 
 
