@@ -119,6 +119,37 @@ async def test_callers_headers_are_sent_but_not_in_place_of_ours() -> None:
     assert not {"connection", "content-length", "cookie"} & set(headers)
 
 
+@pytest.mark.parametrize("spell", [str.lower, str.title, str.upper])
+async def test_each_header_of_ours_is_sent_once(spell: Callable[[str], str]) -> None:
+    """
+    On every attempt, whatever a caller gives under its name, in whatever case.
+    """
+    plain, network = Network(), Network([503, 200])
+    await client(plain).post("/orders", json={}, idempotency_key="order-1")
+    names = [name.decode() for name, _ in plain.sent[0].headers.raw]
+    given = {spell(name): "another's" for name in names}
+
+    await client(network).post("/orders", json={}, idempotency_key="order-1", headers=given)
+
+    for request in network.sent:
+        sent = [(name.decode().lower(), value) for name, value in request.headers.raw]
+        assert sorted(name for name, _ in sent) == sorted(map(str.lower, names))
+        assert [name for name, value in sent if value == b"another's"] == ["accept"]
+
+
+@pytest.mark.parametrize("name", ["Content-Length ", "X-Note: a", "", " Host", "X\tY", "X\n"])
+async def test_header_whose_name_is_none_is_not_sent(name: str) -> None:
+    """
+    A name that others would read otherwise is a mistake of the caller's.
+    """
+    network = Network()
+
+    with pytest.raises(ValueError, match="a name"):
+        await client(network).post("/x", headers={name: "5"})
+
+    assert network.sent == []
+
+
 async def test_callers_header_keeps_what_we_accept() -> None:
     """
     Without an ``Accept`` of the caller's, JSON is what we want.

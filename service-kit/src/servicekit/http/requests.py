@@ -12,16 +12,19 @@ import orjson
 
 from servicekit import correlation
 from servicekit.correlation import CALLER_HEADER, CORRELATION_HEADER, TRACEPARENT_HEADER
+from servicekit.deadline import DEADLINE_HEADER
 from servicekit.http.call import SAFE_METHODS
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 AUTHORIZATION_HEADER = "Authorization"
 
 _KEY = re.compile(r"[!-~]{1,255}")
-#: Each hop has its own of these, or they are made from the body.
+#: What a header may be called (RFC 9110, section 5.6.2): a blank at its end would hide its name from us.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Each hop or attempt has its own of these, or they are made from the body.
 _NEVER_PASSED_ON = frozenset(
     {"connection", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-    | {"content-length", "content-type", "cookie"}
+    | {"content-length", "content-type", "cookie", DEADLINE_HEADER.lower()}
 )
 #: However a caller writes them, they are found under these names.
 _LOOKED_FOR = {name.lower(): name for name in (IDEMPOTENCY_HEADER, AUTHORIZATION_HEADER)}
@@ -90,8 +93,8 @@ def _with_given(ours: dict[str, str], given: Mapping[str, str]) -> dict[str, str
         for name, value in given.items()
         if name.lower() not in taken
     }
-    if not all(name.isascii() and value.isascii() for name, value in theirs.items()):
-        raise ValueError("headers have ASCII characters only")
+    if not all(_NAME.fullmatch(name) and value.isascii() for name, value in theirs.items()):
+        raise ValueError("headers have a name, and ASCII characters only")
     return ours | theirs
 
 
