@@ -47,13 +47,20 @@ class Sweeper:
         Expire every reservation that is due; returns how many there were.
         """
         total = 0
-        # Whatever it is, it comes again below, by its order.
-        with Unharmed(_tell_taken_apart, but=StorefrontError):
-            while (expired := await self._database.transact(self._some)) is not None:
-                self._events.moved(Kind.EXPIRED, expired)
-                total += expired
+        faults: list[Exception] = []
+        while (expired := await self._expired_of_some(faults)) is not None:
+            self._events.moved(Kind.EXPIRED, expired)
+            total += expired
+        if not faults:
             return total
+        log.warning("stock.sweep_taken_apart", reason=type(faults[0]).__name__)
         return total + await self._one_by_one()
+
+    async def _expired_of_some(self, faults: list[Exception]) -> int | None:
+        # Whatever it is, it comes again one by one, by its order.
+        with Unharmed(faults.append, but=StorefrontError):
+            return await self._database.transact(self._some)
+        return None
 
     async def _one_by_one(self) -> int:
         async with self._database.read() as connection:
@@ -61,12 +68,12 @@ class Sweeper:
         return sum([await self._expired_of(order_id) for order_id in order_ids])
 
     async def _expired_of(self, order_id: str) -> int:
+        expired = 0
         # The next round tries again, and the others go on.
         with Unharmed(partial(self._failed, order_id), but=StorefrontError):
             expired = await self._database.transact(partial(self._expire, order_id=order_id))
-            self._events.moved(Kind.EXPIRED, expired, order_id=order_id)
-            return expired
-        return 0
+        self._events.moved(Kind.EXPIRED, expired, order_id=order_id)
+        return expired
 
     def _failed(self, order_id: str, error: Exception) -> None:
         log.error("stock.sweep_failed", order_id=order_id, exc_info=error)
@@ -88,7 +95,3 @@ class Sweeper:
         due = [] if order is None else order.due(now)
         await carry_out(connection, EXPIRE, due, by=SWEEPER, at=now)
         return len(due)
-
-
-def _tell_taken_apart(error: Exception) -> None:
-    log.warning("stock.sweep_taken_apart", reason=type(error).__name__)

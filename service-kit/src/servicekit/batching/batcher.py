@@ -250,7 +250,7 @@ class Batcher(Generic[K, V]):
             answers = await self._fetch(call)
         except Exception as failure:  # noqa: BLE001 - whatever it is, it is for those who wait
             self._ended(call, {}, failure)
-        except BaseException:
+        except BaseException:  # cancelled, too, it must not keep its place on the wire
             self._ended(call, {})
             raise
         else:

@@ -130,18 +130,27 @@ class Sending(Collector, Generic[T]):
         batch = [self._line.popleft() for _ in range(min(self._pace.at_once, len(self._line)))]
         if not batch:
             return
+        why = self._delivered(batch)
+        if why is None:
+            self._taken(batch)
+        else:
+            self._failed(batch, why)
+
+    def _delivered(self, batch: Sequence[T]) -> str | None:
+        """
+        Hand them over; where they were not taken, why.
+        """
+        faults: list[Exception] = []
         # Traces harm nobody, and without this thread there would be none.
-        with Unharmed(lambda error: self._failed(batch, type(error).__name__)):
-            if self._deliver_to(batch):
-                self._taken(batch)
-            else:
-                self._failed(batch, "not taken")
+        with Unharmed(faults.append):
+            return None if self._deliver_to(batch) else "not taken"
+        return type(faults[0]).__name__
 
     def _taken(self, batch: Sequence[T]) -> None:
         self._sent += len(batch)
-        if self._failures:
+        failures, self._failures = self._failures, 0
+        if failures:
             log.info("traces.sent_again", refused=self._refused, left_out=self._left_out)
-        self._failures = 0
 
     def _failed(self, batch: Sequence[T], why: str) -> None:
         self._refused += len(batch)
