@@ -3,14 +3,11 @@ One connection on real sockets: what comes unasked, what never ends, and when it
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
-from certificates import self_signed
 from tcp import OK, Behaviour, Peer, serving, well_behaved
 
 from servicekit.errors import UpstreamFailed
@@ -259,23 +256,3 @@ async def test_idle_connections_are_closed_without_another_call() -> None:
         await asyncio.gather(*(inventory.get("/x") for _ in range(5)))
 
         await eventually(lambda: server.has_left(server.connections))
-
-
-async def test_certificate_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    TLS to a server that is trusted works; to one that is not, nothing is sent.
-    """
-    trusted, server_side = self_signed(tmp_path, "127.0.0.1")
-
-    async with serving(well_behaved, tls=server_side) as server:
-        async with connected(server.url) as stranger:
-            with pytest.raises(UpstreamFailed) as caught:
-                await stranger.get("/x")
-        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-        async with connected(server.url) as inventory:
-            replies = [await inventory.get("/x") for _ in range(2)]
-
-        assert isinstance(caught.value.__cause__, httpx.ConnectError)
-        assert isinstance(caught.value.__cause__.__cause__, ssl.SSLCertVerificationError)
-        assert [reply.content for reply in replies] == [b"{}", b"{}"]
-        assert len(server.requests) == 2

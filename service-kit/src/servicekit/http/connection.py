@@ -56,16 +56,18 @@ class Connection(asyncio.Protocol):
         return Answer(self._status, Headers(self._headers), content)
 
     @property
+    def is_open(self) -> bool:
+        """
+        No answer is under way, and both sides would go on.
+        """
+        return self._is_whole and self._is_kept and not self._transport.is_closing()
+
+    @property
     def is_reusable(self) -> bool:
         """
-        The answer has been read to its end, and both sides would go on.
+        It is open after an answer, and all that was to be sent has been.
         """
-        return (
-            self._is_whole
-            and self._is_kept
-            and not self._transport.is_closing()
-            and not self._transport.get_write_buffer_size()
-        )
+        return self.is_open and not self._transport.get_write_buffer_size()
 
     def close(self) -> None:
         """

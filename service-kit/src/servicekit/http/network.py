@@ -144,7 +144,8 @@ class Network:
         # uvloop raises a RuntimeError for some that cannot be connected to, and names may be none.
         except (OSError, RuntimeError, UnicodeError) as error:
             raise httpx.ConnectError(str(error)) from error
-        if self._is_closed or not connection.is_reusable:
+        # Not whether it is reusable: under uvloop the end of a TLS handshake may still wait to be sent.
+        if self._is_closed or not connection.is_open:
             connection.close()
             raise httpx.ConnectError("closed before anything was sent")
         return connection
