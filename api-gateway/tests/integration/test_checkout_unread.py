@@ -2,12 +2,11 @@
 Orders that were accepted and cannot be looked at afterwards.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-
 from fresh_database import fresh_database
+from scripted_works import ScriptedWorks
+from swept_orders import TERMS
 
-from gateway.checkout.acceptance import Acceptance, Terms
+from gateway.checkout.acceptance import Acceptance
 from gateway.checkout.chronicle import Chronicle
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.models import Status, Wanted
@@ -16,58 +15,7 @@ from gateway.upstreams.models import Item
 from servicekit.auth import anonymous
 from servicekit.clock import utc_now
 from servicekit.database import Database, Together
-from servicekit.sagas import JsonObject, Standing
 from servicekit.telemetry import Telemetry
-
-
-class Idle:
-    """
-    Takes on whatever comes, and never gets to it.
-    """
-
-    running_count = 0
-
-    def require_running(self) -> None:
-        """
-        As if it ran.
-        """
-
-    def begin(
-        self, saga: str, work_id: str, subject: JsonObject, *, until: datetime | None = None
-    ) -> None:
-        """
-        Not yet.
-        """
-
-    def carries(self, saga: str, work_id: str) -> bool:  # noqa: ARG002  # as Works has it
-        """
-        All that there is.
-        """
-        return True
-
-    async def start(
-        self, saga: str, work_id: str, subject: JsonObject, *, until: datetime | None = None
-    ) -> None:
-        """
-        Not yet either.
-        """
-
-    async def standings(self, saga: str, work_ids: Sequence[str]) -> Mapping[str, Standing]:  # noqa: ARG002  # as above
-        """
-        All of them are on their way.
-        """
-        return dict.fromkeys(work_ids, Standing.GOING)
-
-    async def begin_again(self, saga: str, work_id: str) -> bool:  # noqa: ARG002  # as above
-        """
-        Never.
-        """
-        return False
-
-    async def nudge(self, work_id: str) -> None:
-        """
-        In vain.
-        """
 
 
 async def test_whoever_waits_for_an_accepted_order_hears_its_number_while_it_cannot_be_read() -> (
@@ -82,18 +30,11 @@ async def test_whoever_waits_for_an_accepted_order_hears_its_number_while_it_can
     together, metrics, works = (
         Together(database),
         CheckoutMetrics(Telemetry(), max_running=1),
-        Idle(),
+        ScriptedWorks(),
     )
     chronicle = Chronicle(database, together, metrics, now=utc_now)
-    terms = Terms(
-        deadline=timedelta(seconds=10),
-        attention_after=timedelta(seconds=60),
-        max_running=5,
-        keep_keys=timedelta(hours=24),
-        keep_refused=timedelta(days=30),
-    )
     acceptance = Acceptance(
-        database, together, works, chronicle=chronicle, metrics=metrics, terms=terms, now=utc_now
+        database, together, works, chronicle=chronicle, metrics=metrics, terms=TERMS, now=utc_now
     )
     checkout = Checkout(away, works, acceptance, chronicle=chronicle, metrics=metrics, now=utc_now)
     wanted = Wanted((Item("A-1", 1),), (), None)

@@ -2,7 +2,7 @@
 An engine that says what a test wants it to say, and notes what it is asked to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,11 +13,14 @@ from servicekit.sagas import JsonObject, Standing
 class ScriptedWorks:
     """
     All works stand alike; None: none was ever started. ``refusing`` is raised in place of a start or an
-    answer.
+    answer; what comes ``before`` one is awaited.
     """
 
     standing: Standing | None = None
     refusing: Mapping[str, Exception] = field(default_factory=dict)
+    before_answer: Callable[[], Awaitable[object]] | None = None
+    before_start: Callable[[], Awaitable[object]] | None = None
+    starting: int = 0
     started: list[str] = field(default_factory=list)
     begun_again: list[str] = field(default_factory=list)
     running_count: int = 0
@@ -51,6 +54,9 @@ class ScriptedWorks:
         """
         Noted.
         """
+        self.starting += 1
+        if self.before_start is not None:
+            await self.before_start()
         if work_id in self.refusing:
             raise self.refusing[work_id]
         self.started.append(f"{saga}:{work_id}")
@@ -59,6 +65,8 @@ class ScriptedWorks:
         """
         The one that the test has chosen.
         """
+        if work_ids and self.before_answer is not None:
+            await self.before_answer()
         if "standings" in self.refusing:
             raise self.refusing["standings"]
         return {} if self.standing is None else dict.fromkeys(work_ids, self.standing)

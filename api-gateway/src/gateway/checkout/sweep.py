@@ -15,10 +15,10 @@ Each replica does all of it. What two do at once is harmless: which way an order
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -35,10 +35,14 @@ from servicekit.sagas import Standing
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 #: What was accepted this long ago should have ended, or be known to the engine.
 LOST_AFTER: Final = timedelta(seconds=2)
 #: The engine is asked again after this whether it still goes on with a work.
 ASK_AGAIN_AFTER: Final = timedelta(seconds=10)
+#: An engine that takes so long to answer was waiting for its database.
+_SLOW_AFTER: Final = timedelta(seconds=10)
 #: Between two times that one order is carried on, the second twice as long as the first, and so on.
 _FIRST_PAUSE: Final = timedelta(seconds=30)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
@@ -95,7 +99,6 @@ class Sweep:
         self._now = now
         self._seen: dict[str, _Seen] = {}
         self._unreadable: set[str] = set()
-        self._failures: list[BaseException] = []
         self._turn = asyncio.Lock()
 
     async def look(self) -> int:
@@ -111,22 +114,24 @@ class Sweep:
 
     async def _look(self) -> int:
         begun, is_open, unreadable = 0, set[str](), set[str]()
-        self._failures.clear()
+        failures: list[BaseException] = []
         try:
             async for some in self._open():
                 is_open |= {_work(order) for order in some.orders}
                 unreadable |= {
                     id_ for id_, since in some.unreadable.items() if self._is_late(since)
                 }
-                begun += await self._see(some.orders)
+                here, failed = await self._see(some.orders)
+                begun += here
+                failures += failed
         except ServiceUnavailable:
             self._seen.clear()
             raise
         for work in self._seen.keys() - is_open:
             del self._seen[work]
         self._tell(unreadable)
-        if self._failures:
-            raise self._failures[0]
+        if failures:
+            raise failures[0]
         return begun
 
     def hurry(self, order_id: str) -> None:
@@ -149,21 +154,28 @@ class Sweep:
             yield some
             after_id, is_full = some.last_id, some.count == _BATCH
 
-    async def _see(self, orders: Sequence[Order]) -> int:
+    async def _see(self, orders: Sequence[Order]) -> tuple[int, list[BaseException]]:
+        """
+        How many of these were begun, and what failed.
+        """
         now = self._now()
         for order in orders:
             self._seen.setdefault(_work(order), _Seen(since=now))
         await self._ask(orders, now)
         lost = [order for order in orders if self._of(order).standing is None]
         stopped = [order for order in orders if self._of(order).standing is Standing.STOPPED]
-        begun = await self._all([self._start(order) for order in lost])
-        begun += await self._all([self._carry_on(order) for order in stopped])
-        await self._all([self._flag(order) for order in orders if self._is_newly_late(order, now)])
-        return begun
+        started, unstarted = await _for_each(lost, self._acceptance.take_up)
+        carried_on, uncarried = await _for_each(stopped, self._carry_on)
+        late = [order for order in orders if self._is_newly_late(order, now)]
+        _, unflagged = await _for_each(late, self._flag)
+        return len(started) + sum(carried_on), [*unstarted, *uncarried, *unflagged]
 
     async def _ask(self, orders: Sequence[Order], now: datetime) -> None:
         """
         Ask the engine how works stand, as far as that is not known here.
+
+        Raises ServiceUnavailable also for an answer that was too long in coming: the engine waits for its
+        database without end, and while it did nobody could go on.
         """
         for saga in (PLACE, CANCEL):
             unsure = [one for one in orders if one.saga == saga and self._is_unsure(one, now)]
@@ -171,6 +183,8 @@ class Sweep:
             for order in unsure:
                 seen = self._of(order)
                 seen.standing, seen.asked_at = found.get(order.id), now
+        if self._now() - now >= _SLOW_AFTER:
+            raise ServiceUnavailable("the journal of sagas")
 
     def _is_unsure(self, order: Order, now: datetime) -> bool:
         seen = self._of(order)
@@ -180,10 +194,6 @@ class Sweep:
         if seen.asked_at is None or seen.standing in {None, Standing.STOPPED}:
             return True
         return now - seen.asked_at >= ASK_AGAIN_AFTER
-
-    async def _start(self, order: Order) -> bool:
-        await self._acceptance.take_up(order)
-        return True
 
     async def _carry_on(self, order: Order) -> bool:
         """
@@ -214,24 +224,12 @@ class Sweep:
     def _is_late(self, since: datetime) -> bool:
         return self._now() - since >= self._late_after
 
-    async def _flag(self, order: Order) -> bool:
+    async def _flag(self, order: Order) -> None:
         standing = self._of(order).standing or Standing.GOING
         if standing is Standing.FOREIGN:
             log.error("order.stranded", order_id=order.id, why=standing)
         if order.status is not Status.NEEDS_ATTENTION:
             await self._chronicle.flag(order.id, order.saga, _WHY[standing], saga=order.saga)
-        return True
-
-    async def _all(self, deeds: Sequence[Coroutine[object, object, bool]]) -> int:
-        """
-        How many of these came to something, a few at a time; failures are kept for the end.
-        """
-        done = 0
-        for begin in range(0, len(deeds), _AT_ONCE):
-            few = await asyncio.gather(*deeds[begin : begin + _AT_ONCE], return_exceptions=True)
-            self._failures += [one for one in few if isinstance(one, BaseException)]
-            done += few.count(True)
-        return done
 
     def _tell(self, unreadable: set[str]) -> None:
         for order_id in unreadable - self._unreadable:
@@ -247,6 +245,21 @@ class Sweep:
 
     def _of(self, order: Order) -> _Seen:
         return self._seen[_work(order)]
+
+
+async def _for_each(
+    orders: Sequence[Order], do: Callable[[Order], Awaitable[T]]
+) -> tuple[list[T], list[BaseException]]:
+    """
+    What it came to where it did not fail, and what failed; a few orders at a time.
+    """
+    done: list[T | BaseException] = []
+    for begin in range(0, len(orders), _AT_ONCE):
+        # Made when their turn comes: what is cancelled here leaves nothing that nobody awaits.
+        few = map(do, orders[begin : begin + _AT_ONCE])
+        done += await asyncio.gather(*few, return_exceptions=True)
+    failures = [one for one in done if isinstance(one, BaseException)]
+    return [one for one in done if not isinstance(one, BaseException)], failures
 
 
 def _work(order: Order) -> str:

@@ -43,6 +43,7 @@ class Upkeep:
         database: Database,
         acceptance: Acceptance,
         works: Works,
+        sweep: Sweep,
         *,
         chronicle: Chronicle,
         metrics: CheckoutMetrics,
@@ -58,15 +59,7 @@ class Upkeep:
         self._runs = runs
         self._terms = terms
         self._now = now
-        self._sweep = Sweep(
-            database,
-            acceptance,
-            works,
-            chronicle=chronicle,
-            metrics=metrics,
-            terms=terms,
-            now=now,
-        )
+        self._sweep = sweep
         self._nudged: dict[str, datetime] = {}
 
     @asynccontextmanager

@@ -11,6 +11,7 @@ from gateway.checkout.chronicle import Chronicle
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.sagas import checkout_sagas
 from gateway.checkout.service import Checkout
+from gateway.checkout.sweep import Sweep
 from gateway.checkout.upkeep import Upkeep
 from gateway.checkout.works import Works
 from gateway.upstreams.quotes import Quotes
@@ -61,10 +62,20 @@ def build_checkout(
         database, together, engine, chronicle=chronicle, metrics=metrics, terms=terms, now=now
     )
     checkout = Checkout(database, engine, acceptance, chronicle=chronicle, metrics=metrics, now=now)
+    sweep = Sweep(
+        database,
+        acceptance,
+        engine,
+        chronicle=chronicle,
+        metrics=metrics,
+        terms=terms,
+        now=now,
+    )
     upkeep = Upkeep(
         database,
         acceptance,
         engine,
+        sweep,
         chronicle=chronicle,
         metrics=metrics,
         runs=telemetry.task_runs,
