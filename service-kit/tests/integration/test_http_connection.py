@@ -3,7 +3,7 @@ One connection on real sockets: what comes unasked, what never ends, and when it
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -73,6 +73,42 @@ async def test_answer_that_nobody_asked_for_is_nobodys(*, unasked: bytes, is_apa
 
         assert (first.content, second.content) == (b"{}", b"{}")
         assert server.connections == 2
+
+
+def say_more(peer: Peer) -> None:
+    """
+    Send an answer that nobody asked for.
+    """
+    peer.writer.write(POISON)
+
+
+def say_no_more(peer: Peer) -> None:
+    """
+    End what goes to the client.
+    """
+    peer.writer.write_eof()
+
+
+@pytest.mark.parametrize("goes_on", [say_more, say_no_more])
+async def test_what_waits_unread_is_seen_before_a_connection_is_used(
+    goes_on: Callable[[Peer], None],
+) -> None:
+    """
+    Where the loop has stood still, an answer that nobody asked for becomes nobody's, and an end is an end.
+    """
+    peers: list[Peer] = []
+
+    async def answer(peer: Peer, _: bytes) -> None:
+        peers.append(peer)
+        await peer.send(OK)
+
+    async with serving(answer) as server, connected(server.url) as inventory:
+        await inventory.post("/first")
+        goes_on(peers[0])  # no turn of the loop lies between this and the next request
+        second = await inventory.post("/second")
+
+        assert second.content == b"{}"
+        assert (server.connections, len(server.requests)) == (2, 2)
 
 
 @pytest.mark.parametrize(

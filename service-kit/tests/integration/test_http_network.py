@@ -361,6 +361,30 @@ async def test_answer_without_length_ends_with_the_connection(client: Connect) -
         assert (await inventory.get("/x")).content == b"{}"
 
 
+async def test_answer_without_length_that_we_end_ourselves_is_not_whole(client: Connect) -> None:
+    """
+    A client that is closed cuts answers off, and takes none for ended by that.
+    """
+    is_begun = asyncio.Event()
+
+    async def begin(peer: Peer, _: bytes) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\n[1,2")
+        is_begun.set()
+        await peer.hang()
+
+    async with serving(begin) as server:
+        inventory = client(server.url)
+        call = asyncio.ensure_future(inventory.post("/x"))
+        await is_begun.wait()
+        for _ in range(5):  # turns of the loop that the beginning takes to reach us
+            await asyncio.sleep(0)
+
+        await inventory.aclose()
+
+        with pytest.raises(OutcomeUnknown):
+            await call
+
+
 async def test_answer_before_the_body_was_read_is_an_answer(client: Connect) -> None:
     """
     A server may refuse a large body without reading it.

@@ -3,8 +3,11 @@ Calls to an https upstream, on both event loops: what a certificate lets through
 """
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -37,6 +40,30 @@ def run(request: pytest.FixtureRequest) -> Run:
             runner.run(bounded())
 
     return on_loop
+
+
+@contextmanager
+def answering_once(tls: ssl.SSLContext, *, is_end_told: bool) -> Iterator[str]:
+    """
+    The address of a server that answers one request without a length, and ends with or without a word of it.
+    """
+
+    def serve() -> None:
+        accepted, _ = listener.accept()
+        accepted.settimeout(60)
+        with tls.wrap_socket(accepted, server_side=True) as connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")
+            if is_end_told:
+                with suppress(OSError):  # told; the client has heard it, and says nothing
+                    connection.unwrap()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        with ThreadPoolExecutor(1) as thread:
+            served = thread.submit(serve)
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        served.result()
 
 
 @pytest.mark.parametrize(
@@ -89,3 +116,28 @@ def test_wrong_certificate_is_sent_nothing(
             assert server.requests == []
 
     run(call)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "cut off"])
+def test_end_of_an_answer_without_length_is_told_under_tls(
+    *, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Production's loop tells an end that the server has signed from one that anybody can make.
+    """
+    trusted, server_side = self_signed(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+
+    async def call(url: str) -> bytes:
+        inventory = ServiceClient("inventory", url, caller="gateway", policy=ONCE)
+        try:
+            return (await inventory.get("/x")).content
+        finally:
+            await inventory.aclose()
+
+    with answering_once(server_side, is_end_told=is_told) as url:
+        if is_told:
+            assert uvloop.run(call(url)) == b"{}"
+        else:
+            with pytest.raises(UpstreamFailed):
+                uvloop.run(call(url))

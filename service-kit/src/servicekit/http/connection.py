@@ -6,6 +6,7 @@ the connection; the error says what happened, and ``Network`` whether the connec
 """
 
 import asyncio
+import select
 from typing import Final, cast
 
 import httptools
@@ -69,6 +70,13 @@ class Connection(asyncio.Protocol):
         """
         return self.is_open and not self._transport.get_write_buffer_size()
 
+    @property
+    def is_quiet(self) -> bool:
+        """
+        It is reusable, and nothing has come meanwhile, also not what the event loop has yet to read.
+        """
+        return self.is_reusable and not self._unread.poll(0)
+
     def close(self) -> None:
         """
         Close at once: what has not been sent yet never will be.
@@ -120,6 +128,9 @@ class Connection(asyncio.Protocol):
         There is a connection.
         """
         self._transport = cast("asyncio.Transport", transport)
+        # Asked before each use: the loop itself looks only after the next request has gone.
+        self._unread = select.poll()
+        self._unread.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """
@@ -139,21 +150,21 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """
-        The other side sends no more.
+        The other side sends no more. Under TLS it has said so by itself, where the event loop can tell (uvloop's).
         """
+        if self._has_head and not self._has_length:
+            self._is_whole = True  # as HTTP/1.0 says where a body ends
         self._end(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """
-        The connection is gone.
+        The connection is gone: closed by us, or cut off, if nothing came of the other side's end before.
         """
         self._end(exc)
         if not self.lost.done():
             self.lost.set_result(None)
 
     def _end(self, reason: Exception | None) -> None:
-        if reason is None and self._has_head and not self._has_length:
-            self._is_whole = True  # as HTTP/1.0 says where a body ends
         error: httpx.TransportError = httpx.RemoteProtocolError("closed without a whole answer")
         self._fail(error if reason is None else httpx.ReadError(str(reason)))
 

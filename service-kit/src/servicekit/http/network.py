@@ -102,7 +102,7 @@ class Network:
         """
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_reusable and not self._is_stale(connection):
+            if connection.is_quiet and not self._is_stale(connection):
                 return connection
             connection.close()
         return None
