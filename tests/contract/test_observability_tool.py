@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.observability import checking
 from tools.observability.__main__ import main
 
 TOOLS = ("promtool", "otelcol-contrib")
@@ -57,6 +58,34 @@ def test_what_a_tool_finds_is_told(installed: Path, capsys: pytest.CaptureFixtur
     assert code == 1
     assert "the alarms' tests:\npromtool test" in told
     assert "the collector's configuration:\notelcol-contrib validate" in told
+
+
+def test_a_tool_that_fails_without_a_word_is_told(
+    installed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Whoever ends badly has found something, whatever it says of it.
+    """
+    install(installed, ending="exit 0")
+    (installed / "promtool").write_text("#!/bin/sh\nexit 1\n")
+
+    code = main(["check"])
+
+    assert code == 1
+    assert "promtool ended with 1" in capsys.readouterr().err
+
+
+def test_a_tool_that_does_not_end_is_told(installed: Path) -> None:
+    """
+    It is given up after a while and named, and the others are asked all the same.
+    """
+    install(installed, ending="exec /bin/sleep 60")
+
+    found = checking.findings(must_have_all=True, patience_s=0.1)
+
+    assert [line.split("\n")[1] for line in found] == [
+        f"{name} was given up after 0.1 s" for name in (*["promtool"] * 3, "otelcol-contrib")
+    ]
 
 
 @pytest.mark.usefixtures("installed")

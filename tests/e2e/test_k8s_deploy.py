@@ -12,6 +12,7 @@ import pytest
 from pydantic import JsonValue, TypeAdapter
 
 from tests.e2e.k8s_manifests import rendered
+from tools.deploy import jobs
 from tools.deploy.__main__ import main
 from tools.deploy.errors import DeployProblem
 from tools.deploy.kubectl import Kubectl, contexts
@@ -27,13 +28,16 @@ folder = pathlib.Path({folder!r})
 with (folder / "asked").open("a") as asked:
     asked.write(json.dumps(sys.argv[1:]) + "\\n")
 words = [word for word in sys.argv[1:] if not word.startswith("--")]
-answer = folder / "-".join(words[:2])
+answer = folder / "-".join(words[:2]).replace("/", "_")
+complaint = answer.with_suffix(".complaint")
 if words[0] == "apply":
     (folder / "applied").write_text(sys.stdin.read())
 if words[:2] == ["config", "get-contexts"]:
     print("kind-shop\\nsomebody-elses")
 elif answer.is_file():
     print(answer.read_text())
+elif complaint.is_file():
+    sys.exit(complaint.read_text())
 elif words[0] == "get":
     print(json.dumps({{"items": []}}))
 """
@@ -59,7 +63,20 @@ class Cluster:
         """
         Lay out what ``get`` answers.
         """
-        (self._folder / f"get-{kind}").write_text(json.dumps({"items": items}))
+        self.says(f"get-{kind}", json.dumps({"items": items}))
+
+    def says(self, question: str, answer: str) -> None:
+        """
+        Lay out the answer to a question's first two words.
+        """
+        (self._folder / question.replace("/", "_")).write_text(answer)
+
+    def fails(self, question: str, complaint: str) -> None:
+        """
+        Lay out what is complained about instead.
+        """
+        file = self._folder / question.replace("/", "_")
+        file.with_suffix(".complaint").write_text(complaint)
 
     @property
     def asked(self) -> list[list[str]]:
@@ -137,23 +154,21 @@ def test_every_call_goes_to_the_cluster_that_was_named(
     Applying and waiting say the context and the namespace each time.
     """
     local = overlay("local")
-
     place(local, cluster.kubectl, is_dry=False, tell=silent)
+    cluster.has("jobs", *(_job(job.manifest.name, "Complete") for job in local.jobs))
+
     wait(local, cluster.kubectl, tell=silent)
 
     assert all(
         call[:2] == ["--context=kind-shop", "--namespace=storefront"] for call in cluster.asked
     )
     assert (cluster.program.parent / "applied").read_text() == local.text
-    waited = {call[2] for call in cluster.asked_for("wait") + cluster.asked_for("rollout")}
-    assert {"job/api-gateway-migrate-0.1.0", "deployment/api-gateway"} <= waited
+    assert "deployment/api-gateway" in {call[2] for call in cluster.asked_for("rollout")}
 
 
-def _job(name: str, *conditions: str) -> JsonValue:
-    return {
-        "metadata": {"name": name},
-        "status": {"conditions": [{"type": each, "status": "True"} for each in conditions]},
-    }
+def _job(name: str, *conditions: str, failures: int = 0) -> JsonValue:
+    held: list[JsonValue] = [{"type": each, "status": "True"} for each in conditions]
+    return {"metadata": {"name": name}, "status": {"conditions": held, "failed": failures}}
 
 
 def test_jobs_of_the_release_that_have_ended_make_room(
@@ -176,6 +191,60 @@ def test_jobs_of_the_release_that_have_ended_make_room(
         "api-gateway-migrate-0.1.0",
         "identity-service-migrate-0.1.0",
     ]
+
+
+def test_a_job_that_has_failed_is_not_waited_for(
+    cluster: Cluster, overlay: Callable[[str], Overlay]
+) -> None:
+    """
+    It is named at once with the end of its log, whatever the others do.
+    """
+    cluster.has(
+        "jobs",
+        _job("identity-service-migrate-0.1.0"),
+        _job("api-gateway-migrate-0.0.9", "Failed"),
+        _job("api-gateway-migrate-0.1.0", "Failed"),
+    )
+    cluster.says("logs-job/api-gateway-migrate-0.1.0", "no such role")
+
+    with pytest.raises(
+        DeployProblem, match=r"api-gateway-migrate-0\.1\.0 has failed:\nno such role"
+    ):
+        wait(overlay("local"), cluster.kubectl, tell=silent)
+
+    assert cluster.asked_for("rollout") == []
+
+
+def test_a_jobs_tries_that_fail_are_told_once(
+    cluster: Cluster, overlay: Callable[[str], Overlay]
+) -> None:
+    """
+    It is tried again for many minutes: what each try said is told before, and who took too long is named.
+    """
+    cluster.has("jobs", _job("api-gateway-migrate-0.1.0", failures=1))
+    cluster.says("logs-job/api-gateway-migrate-0.1.0", "no such role")
+    told: list[str] = []
+    impatient = jobs.Patience(whole_s=1, look_every_s=0.01)
+
+    with pytest.raises(
+        DeployProblem, match=r"took more than 1 s: api-gateway-migrate-0\.1\.0, iden"
+    ):
+        wait(overlay("local"), cluster.kubectl, tell=told.append, patience=impatient)
+
+    assert told == ["job/api-gateway-migrate-0.1.0 is tried again after failure 1:\nno such role"]
+
+
+def test_a_failure_without_a_log_is_told(cluster: Cluster) -> None:
+    """
+    Kubernetes takes the pods of a Job that took too long: that it failed is what counts.
+    """
+    cluster.has("jobs", _job("migrate", "Failed"))
+    cluster.fails("logs-job/migrate", "pods not found")
+
+    with pytest.raises(
+        DeployProblem, match="migrate has failed:\nits log cannot be read: pods not"
+    ):
+        jobs.wait(["migrate"], cluster.kubectl, jobs.Patience(), tell=silent)
 
 
 def test_a_dry_run_changes_nothing(cluster: Cluster, overlay: Callable[[str], Overlay]) -> None:

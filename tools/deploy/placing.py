@@ -3,11 +3,12 @@ Puts an overlay on a cluster: checked first, then applied, then waited for.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.deploy import jobs
 from tools.deploy.errors import DeployProblem
 from tools.deploy.kubectl import Kubectl
 from tools.k8s_check.checking import check
@@ -20,9 +21,7 @@ from tools.k8s_check.workloads import Workload
 #: What the overlay for production holds until somebody has put his own in its place.
 EXAMPLES: Final = ("example.com", "192.0.2.")
 #: The pods' wait for their migration and their start.
-_ROLLOUT_S: Final = 900
-
-Tell = Callable[[str], None]
+_PATIENCE: Final = jobs.Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Overlay:
         return tuple(each for each in self.shop.workloads if each.is_job)
 
 
-def prepare(folder: Path, tell: Tell) -> Overlay:
+def prepare(folder: Path, tell: jobs.Tell) -> Overlay:
     """
     Build the overlay, with its secrets made where it keeps its own; raises ``DeployProblem`` for what is wrong with it.
     """
@@ -65,7 +64,7 @@ def prepare(folder: Path, tell: Tell) -> Overlay:
     return overlay
 
 
-def place(overlay: Overlay, kubectl: Kubectl, *, is_dry: bool, tell: Tell) -> None:
+def place(overlay: Overlay, kubectl: Kubectl, *, is_dry: bool, tell: jobs.Tell) -> None:
     """
     Apply it; ``is_dry`` asks the API server what it would do, and changes nothing.
     """
@@ -79,21 +78,19 @@ def place(overlay: Overlay, kubectl: Kubectl, *, is_dry: bool, tell: Tell) -> No
     tell(kubectl.ask("apply", *how, "--filename=-", given=overlay.text).rstrip())
 
 
-def wait(overlay: Overlay, kubectl: Kubectl, *, tell: Tell) -> None:
+def wait(
+    overlay: Overlay, kubectl: Kubectl, *, tell: jobs.Tell, patience: jobs.Patience = _PATIENCE
+) -> None:
     """
     Return once all Jobs are done and all pods are of this release and ready.
     """
-    for job in overlay.jobs:
-        name = f"job/{job.manifest.name}"
-        condition = ("wait", "--for=condition=complete", name, f"--timeout={_ROLLOUT_S}s")
-        kubectl.ask(*condition, within_s=_ROLLOUT_S + 10)
-        tell(f"{name} is done")
+    names = [job.manifest.name for job in overlay.jobs]
+    jobs.wait(names, kubectl, patience, tell=tell)
     for workload in overlay.shop.workloads:
         if not workload.is_job:
             name = f"{workload.manifest.kind.lower()}/{workload.manifest.name}"
-            kubectl.ask(
-                "rollout", "status", name, f"--timeout={_ROLLOUT_S}s", within_s=_ROLLOUT_S + 10
-            )
+            timeout = f"--timeout={patience.whole_s}s"
+            kubectl.ask("rollout", "status", name, timeout, within_s=patience.whole_s + 10)
             tell(f"{name} is ready")
 
 
@@ -120,13 +117,6 @@ def _expect_secrets(overlay: Overlay, kubectl: Kubectl) -> None:
 
 def _ended(overlay: Overlay, kubectl: Kubectl) -> Iterator[str]:
     wanted = {each.manifest.name for each in overlay.jobs}
-    there = Node(json.loads(kubectl.ask("get", "jobs", "--output=json")))
-    for job in there["items"]:
-        name = job.at("metadata", "name").text
-        conditions = {
-            each["type"].text
-            for each in job.at("status", "conditions")
-            if each["status"].text == "True"
-        }
-        if name in wanted and conditions & {"Complete", "Failed"}:
-            yield name
+    for job in jobs.jobs(kubectl):
+        if job.name in wanted and job.has_ended:
+            yield job.name

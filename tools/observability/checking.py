@@ -11,7 +11,8 @@ from typing import Final
 
 from tools.observability import files
 
-_PATIENCE_S: Final = 300
+#: Beyond what any of them needs: a look takes a second or two.
+PATIENCE_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def looks() -> list[Look]:
     ]
 
 
-def findings(*, must_have_all: bool) -> list[str]:
+def findings(*, must_have_all: bool, patience_s: float = PATIENCE_S) -> list[str]:
     """
-    What does not hold; what was looked at is printed on the way.
+    What does not hold, a tool that does not end included; what was looked at is printed on the way.
     """
     found = [
         f"{path.relative_to(files.ROOT)} is not what its table says: "
@@ -63,23 +64,28 @@ def findings(*, must_have_all: bool) -> list[str]:
             line = f"not looked at: {look.what}; {look.mend}"
             print(line)
             found += [line] if must_have_all else []
-        elif complaint := _complaint(look):
+        elif complaint := _complaint(look, patience_s):
             found.append(f"{look.what}:\n{complaint}")
         else:
             print(f"good: {look.what}")
     return found
 
 
-def _complaint(look: Look) -> str:
-    done = subprocess.run(
-        look.command,
-        cwd=files.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE_S,
-        check=False,
-    )
-    return (done.stdout + done.stderr).strip() if done.returncode else ""
+def _complaint(look: Look, patience_s: float) -> str:
+    try:
+        done = subprocess.run(
+            look.command,
+            cwd=files.ROOT,
+            capture_output=True,
+            text=True,
+            timeout=patience_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{look.command[0]} was given up after {patience_s:g} s"
+    if done.returncode == 0:
+        return ""
+    return (done.stdout + done.stderr).strip() or f"{look.command[0]} ended with {done.returncode}"
 
 
 def _names(folder: str) -> Iterator[str]:
