@@ -72,7 +72,7 @@ def create_app(settings: Settings, outside: Outside = REAL_WORLD, *, now: Now = 
         now=now,
     )
     reports = Reports(
-        Sales(database), *backends.of_reports(), keeps_refused=settings.keep_refused, now=now
+        Sales(database), *backends.of_reports(), keeps_unsold=settings.keep_unsold, now=now
     )
     prefix = settings.api_v1_prefix
     app = create_service(
@@ -141,7 +141,7 @@ def _terms(settings: Settings) -> Terms:
         attention_after=timedelta(seconds=settings.undo_attention_after_seconds),
         max_running=settings.max_running_orders,
         keep_keys=settings.keep_keys,
-        keep_refused=settings.keep_refused,
+        keep_unsold=settings.keep_unsold,
     )
 
 

@@ -133,7 +133,7 @@ class Settings(ServiceClientSettings, DurableSettings):
     idempotency_keep_hours: Annotated[
         float, Field(ge=24, le=8_760, description="How long an Idempotency-Key is remembered; h")
     ] = 24.0
-    refused_orders_keep_days: Annotated[
+    unsold_orders_keep_days: Annotated[
         float,
         Field(
             ge=1,
@@ -160,11 +160,11 @@ class Settings(ServiceClientSettings, DurableSettings):
         return timedelta(hours=self.idempotency_keep_hours)
 
     @property
-    def keep_refused(self) -> timedelta:
+    def keep_unsold(self) -> timedelta:
         """
         How long an order is kept of which nothing came: what a key stands for must be there.
         """
-        return max(timedelta(days=self.refused_orders_keep_days), self.keep_keys)
+        return max(timedelta(days=self.unsold_orders_keep_days), self.keep_keys)
 
     @property
     def policy(self) -> Policy:

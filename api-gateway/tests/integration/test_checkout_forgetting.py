@@ -15,7 +15,7 @@ from gateway.checkout.models import Status
 from gateway.tables import idempotency_keys, order_events, order_findings, orders
 from servicekit.testing.clock import FakeClock
 
-_REFUSED = (Status.REJECTED, Status.FAILED)
+_UNSOLD = (Status.REJECTED, Status.FAILED)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -37,18 +37,18 @@ async def test_only_what_came_to_nothing_long_ago_is_dropped(shop: RunningChecko
     """
     now, month = shop.clock.now(), timedelta(days=31)
     old, young = now - month, now - timedelta(days=29)
-    await _add(shop, [f"old {one}" for one in _REFUSED], accepted=old, ended=old)
-    await _add(shop, [f"young {one}" for one in _REFUSED], accepted=young, ended=young)
-    await _add(shop, [f"slow {one}" for one in _REFUSED], accepted=old, ended=young)
-    others = [f"old {one}" for one in Status if one not in _REFUSED]
+    await _add(shop, [f"old {one}" for one in _UNSOLD], accepted=old, ended=old)
+    await _add(shop, [f"young {one}" for one in _UNSOLD], accepted=young, ended=young)
+    await _add(shop, [f"slow {one}" for one in _UNSOLD], accepted=old, ended=young)
+    others = [f"old {one}" for one in Status if one not in _UNSOLD]
     await _add(shop, others, accepted=old, ended=old)
 
-    dropped = await shop.parts.upkeep.forget_refused()
-    again = await shop.parts.upkeep.forget_refused()
+    dropped = await shop.parts.upkeep.forget_unsold()
+    again = await shop.parts.upkeep.forget_unsold()
 
     kept = {row["id"] for row in await shop.rows("orders")}
     assert (dropped, again) == (2, 0)
-    assert kept == {*others, *(f"{age} {one}" for age in ("young", "slow") for one in _REFUSED)}
+    assert kept == {*others, *(f"{age} {one}" for age in ("young", "slow") for one in _UNSOLD)}
     for table in ("order_events", "order_findings"):
         assert {row["order_id"] for row in await shop.rows(table)} == kept
 
@@ -62,8 +62,8 @@ async def test_many_are_dropped_a_batch_at_a_time_by_several_at_once(
     old = shop.clock.now() - timedelta(days=31)
     await _add(shop, [f"{number} REJECTED" for number in range(1203)], accepted=old, ended=old)
 
-    dropped = await asyncio.gather(*(shop.parts.upkeep.forget_refused() for _ in range(3)))
-    rest = await shop.parts.upkeep.forget_refused()
+    dropped = await asyncio.gather(*(shop.parts.upkeep.forget_unsold() for _ in range(3)))
+    rest = await shop.parts.upkeep.forget_unsold()
 
     assert sum(dropped) + rest == 1203
     assert await shop.rows("orders") == []
@@ -79,7 +79,7 @@ async def test_a_key_is_gone_before_its_order(shop: RunningCheckout) -> None:
         await connection.execute(update(orders).values(created_at=old, ended_at=old))
         await connection.execute(update(idempotency_keys).values(created_at=old))
 
-    dropped = await shop.parts.upkeep.forget_refused()
+    dropped = await shop.parts.upkeep.forget_unsold()
     again = await shop.order({"A-1": 1}, key="a-key")
 
     assert dropped == 1
@@ -96,12 +96,12 @@ async def test_what_a_key_stands_for_is_kept_as_long_as_the_key() -> None:
         FakeBackends.selling("A-1", stock=0),
         clock=clock,
         idempotency_keep_hours=72,
-        refused_orders_keep_days=1,
+        unsold_orders_keep_days=1,
     ) as shop:
         await shop.order({"A-1": 1}, key="a-key")
         clock.advance(timedelta(hours=48).total_seconds())
 
-        dropped = await shop.parts.upkeep.forget_refused()
+        dropped = await shop.parts.upkeep.forget_unsold()
         again = await shop.order({"A-1": 1}, key="a-key")
 
     assert dropped == 0

@@ -146,7 +146,7 @@ async def peak_bytes(reports: RunningReports, *, first: int, n: int) -> int:
         Sales(reports.database),
         Inventory(reports.backends.inventory_client()),
         Pricing(reports.backends.pricing_client()),
-        keeps_refused=timedelta(days=30),
+        keeps_unsold=timedelta(days=30),
     )
     report = made.troubles(Span(NOON - timedelta(days=1), NOON + timedelta(days=1)), TROUBLES)
     tracemalloc.start()

@@ -33,7 +33,7 @@ TERMS: Final = Terms(
     attention_after=timedelta(seconds=60),
     max_running=5,
     keep_keys=timedelta(hours=24),
-    keep_refused=timedelta(days=30),
+    keep_unsold=timedelta(days=30),
 )
 
 

@@ -47,3 +47,14 @@ def test_examples(name: str) -> None:
     example = responses_of(name)[200]["content"]["application/json"]["example"]
 
     assert answer.model_validate(example).model_dump(by_alias=True).keys() == example.keys()
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_who_says_since_when_it_is_complete_says_so_in_a_header(name: str) -> None:
+    """
+    CSV has no other place for it, so whoever reads the description finds it there.
+    """
+    *_, answer = REPORTS[name]
+    headers = responses_of(name)[200].get("headers", {})
+
+    assert ("X-Complete-Since" in headers) == ("complete_since" in answer.model_fields)

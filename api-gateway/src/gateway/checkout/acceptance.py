@@ -47,7 +47,7 @@ class Terms:
     attention_after: timedelta
     max_running: int
     keep_keys: timedelta
-    keep_refused: timedelta
+    keep_unsold: timedelta
 
 
 class Acceptance:

@@ -13,7 +13,7 @@ from gateway.tables import OPEN, order_events, order_findings, orders
 #: How many rows are dropped in one transaction.
 BATCH: Final = 500
 #: Of which nothing came, and nothing can come any more. No others are ever dropped.
-_REFUSED: Final = (Status.REJECTED.value, Status.FAILED.value)
+_UNSOLD: Final = (Status.REJECTED.value, Status.FAILED.value)
 
 
 def forget(connection: Connection, moment: Column[Any], before: datetime) -> int:
@@ -29,7 +29,7 @@ def forget(connection: Connection, moment: Column[Any], before: datetime) -> int
     return connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount
 
 
-def forget_refused(connection: Connection, before: datetime) -> int:
+def forget_unsold(connection: Connection, before: datetime) -> int:
     """
     Drop orders of which nothing came and that ended before that, with all that is kept of them; their keys
     must be gone already. Returns how many, as above.
@@ -37,7 +37,7 @@ def forget_refused(connection: Connection, before: datetime) -> int:
     some = (
         select(orders.c.id)
         # The index has the first two; an order may have been on its way for long.
-        .where(orders.c.status.in_(_REFUSED), orders.c.created_at < before)
+        .where(orders.c.status.in_(_UNSOLD), orders.c.created_at < before)
         .where(orders.c.ended_at < before)
         .limit(BATCH)
         # Replicas do this at the same time: each takes others.

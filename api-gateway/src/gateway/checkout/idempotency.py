@@ -1,8 +1,8 @@
 """
 ``Idempotency-Key``: whose it is, what it stands for, and how it is kept.
 
-A key is its caller's own. Guests share one principal, so a guest's key must be hard to guess to be
-unlike all others: one that is short, or has few different characters, counts together with the client's
+A key is its caller's own. Guests share one principal, so a guest's key counts by itself unless it
+is plainly weak: one that is short, or has few different characters, counts together with the client's
 address. Keys and requests are kept as digests: what a shopper wrote there is nobody's business.
 """
 
@@ -19,7 +19,7 @@ from servicekit.auth import Principal
 from servicekit.database import Insertion, Reading, write_rows
 
 #: A guest's key with this many characters, and so many different ones, is taken to be nobody else's. Of
-#: UUIDs not one in ten millions has fewer; a counter that is filled up with zeros has.
+#: random UUIDs not one in ten millions has fewer; a counter that is filled up with zeros has.
 SAFE_LENGTH: Final = 16
 SAFE_VARIETY: Final = 8
 _VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
@@ -69,14 +69,14 @@ def key_of(text: str, principal: Principal, *, address: str, body_digest: str) -
     The key that ``principal`` has sent from ``address``.
     """
     if principal.kind == "anonymous":
-        caller = "guest" if _is_hard_to_guess(text) else f"guest@{address}"
+        caller = f"guest@{address}" if _is_plainly_weak(text) else "guest"
     else:
         caller = f"{principal.kind}:{principal.user_id}"
     return Key(caller[:300], hashlib.sha256(text.encode()).hexdigest(), body_digest)
 
 
-def _is_hard_to_guess(text: str) -> bool:
-    return len(text) >= SAFE_LENGTH and len({*text}) >= SAFE_VARIETY
+def _is_plainly_weak(text: str) -> bool:
+    return len(text) < SAFE_LENGTH or len({*text}) < SAFE_VARIETY
 
 
 def owner_of(principal: Principal) -> str | None:

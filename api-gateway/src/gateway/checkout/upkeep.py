@@ -17,7 +17,7 @@ from sqlalchemy import Column, Connection
 from gateway.checkout import repository
 from gateway.checkout.acceptance import Acceptance, Terms
 from gateway.checkout.chronicle import Chronicle
-from gateway.checkout.forgetting import BATCH, forget, forget_refused
+from gateway.checkout.forgetting import BATCH, forget, forget_unsold
 from gateway.checkout.metrics import CheckoutMetrics
 from gateway.checkout.sweep import Sweep
 from gateway.checkout.works import Works
@@ -85,7 +85,7 @@ class Upkeep:
             {
                 "forget-keys": self.forget_keys,
                 "forget-findings": self.forget_findings,
-                "forget-refused": self.forget_refused,
+                "forget-unsold": self.forget_unsold,
                 "forget-ended": self.forget_ended,
             },
             interval_s=_FORGET_EVERY_S,
@@ -139,14 +139,14 @@ class Upkeep:
         """
         return await self._forget(order_findings.c.at)
 
-    async def forget_refused(self) -> int:
+    async def forget_unsold(self) -> int:
         """
         The same for orders that were rejected or have failed.
         """
-        before = self._now() - self._terms.keep_refused
+        before = self._now() - self._terms.keep_unsold
         # First, or a key could stand for an order that is not there.
         await self.forget_keys()
-        return await self._drop(partial(forget_refused, before=before))
+        return await self._drop(partial(forget_unsold, before=before))
 
     async def forget_ended(self) -> None:
         """

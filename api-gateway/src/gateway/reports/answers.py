@@ -41,8 +41,8 @@ class ReportAnswer(StreamingResponse):
         self._name = report.name
         self._pieces: Pieces = _WRITERS[form](report)
         headers = {"Cache-Control": "no-store", "Vary": "Accept"}
-        if "completeSince" in report.head:
-            headers["X-Complete-Since"] = str(report.head["completeSince"])
+        if report.complete_since:
+            headers["X-Complete-Since"] = report.complete_since
         if form == "csv":
             name = f"{report.name}-{at:%Y-%m-%d}.csv"
             headers["Content-Disposition"] = f'attachment; filename="{name}"'

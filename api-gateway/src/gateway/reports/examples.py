@@ -20,7 +20,7 @@ _SOLD: Final[Example] = {
     "revenue": "2480.69",
     "cancelled": None,
 }
-_REFUSED: Final[Example] = {
+_REJECTED: Final[Example] = {
     "status": "REJECTED",
     "currency": None,
     "orders": 2,
@@ -32,8 +32,8 @@ _JSON: Final[dict[str, Example]] = {
         "report": "orders",
         **_PERIOD,
         **_SINCE,
-        "items": [{"day": "2026-11-21", **_SOLD}, {"day": "2026-11-21", **_REFUSED}],
-        "totals": [_SOLD, _REFUSED],
+        "items": [{"day": "2026-11-21", **_SOLD}, {"day": "2026-11-21", **_REJECTED}],
+        "totals": [_SOLD, _REJECTED],
     },
     "top-products": {
         "report": "top-products",
@@ -121,6 +121,13 @@ _CSV: Final[dict[str, str]] = {
     "troubles": "orderId,status,owner,createdAt,updatedAt,endedAt,reasonCode,reason,failedStep,"
     "attentionSince,attention,correlationId,steps\r\n",
 }
+_COMPLETE: Final[OpenApi] = {
+    "X-Complete-Since": {
+        "description": "From when on the orders are all there that were rejected or have failed: "
+        "`completeSince`, which CSV has no place for",
+        "schema": {"type": "string", "format": "date-time"},
+    }
+}
 _ANY: Final = (
     NotAcceptable(OFFERED),
     InvalidRequest(
@@ -144,4 +151,5 @@ def responses_of(name: str) -> dict[int | str, OpenApi]:
         "application/json": {"example": _JSON[name]},
         "text/csv": {"schema": {"type": "string"}, "example": _CSV[name]},
     }
-    return {200: {"content": good}, **error_responses(*errors)}
+    headers = {"headers": _COMPLETE} if "completeSince" in _JSON[name] else {}
+    return {200: {"content": good, **headers}, **error_responses(*errors)}

@@ -112,6 +112,7 @@ Batches = AsyncGenerator[Sequence[Line], None]
 class Report:
     """
     ``batches``, none of them empty, are read as they are written, once; ``tail`` is asked after them.
+    ``complete_since``: from when on all rows are there, where older ones may be dropped; as JSON has it.
     """
 
     name: str
@@ -119,3 +120,4 @@ class Report:
     head: Mapping[str, JsonValue]
     batches: Batches
     tail: Callable[[], Mapping[str, JsonValue]] = field(default=dict)
+    complete_since: str | None = None

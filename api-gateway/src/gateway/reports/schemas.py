@@ -104,7 +104,7 @@ class OrdersReportResponse(_Period):
     """
     Orders by day, status and currency. ``revenue`` is what confirmed orders come to; ``cancelled``
     what those came to that were confirmed first. Orders that were rejected or have failed are all counted
-    from ``completeSince`` on.
+    from ``completeSince`` on, unless they were kept for a shorter time before.
     """
 
     report: Literal["orders"]
@@ -237,7 +237,7 @@ class TroubleResponse(_Answer):
 class TroublesReportResponse(_Period):
     """
     The orders, the oldest first. Such as were rejected or have failed are all there from
-    ``completeSince`` on; older ones may be dropped.
+    ``completeSince`` on, unless they were kept for a shorter time before; older ones may be dropped.
     """
 
     report: Literal["troubles"]

@@ -48,13 +48,13 @@ class Reports:
         inventory: Inventory,
         pricing: Pricing,
         *,
-        keeps_refused: timedelta,
+        keeps_unsold: timedelta,
         now: Now = utc_now,
     ) -> None:
         self._sales = sales
         self._inventory = inventory
         self._pricing = pricing
-        self._keeps_refused = keeps_refused
+        self._keeps_unsold = keeps_unsold
         self._running = 0
         #: By this a span ends where nobody says when.
         self.now = now
@@ -69,8 +69,14 @@ class Reports:
             for batch in _in_batches(await self._sales.by_day(span)):
                 yield [totals.line(row) for row in batch]
 
-        head = _head("orders", span) | self._complete_since()
-        return Report("orders", OrdersLine, head, self._bounded(batches()), totals.told)
+        return Report(
+            "orders",
+            OrdersLine,
+            _head("orders", span),
+            self._bounded(batches()),
+            totals.told,
+            complete_since=self._complete_since(),
+        )
 
     def top_products(self, span: Span, *, limit: int) -> Report:
         """
@@ -114,8 +120,9 @@ class Reports:
                 async for batch in found:
                     yield [_trouble_line(trouble) for trouble in batch]
 
-        head = _head("troubles", span) | {"statuses": [*statuses]} | self._complete_since()
-        return Report("troubles", TroubleLine, head, self._bounded(batches()))
+        head = _head("troubles", span) | {"statuses": [*statuses]}
+        rows, since = self._bounded(batches()), self._complete_since()
+        return Report("troubles", TroubleLine, head, rows, complete_since=since)
 
     def stock_value(self) -> Report:
         """
@@ -125,11 +132,13 @@ class Reports:
         head: dict[str, JsonValue] = {"report": "stock-value", "readFrom": _told(self.now())}
         return Report("stock-value", StockLine, head, self._bounded(value.batches()), value.told)
 
-    def _complete_since(self) -> dict[str, JsonValue]:
+    def _complete_since(self) -> str:
         """
         From when on orders are all there that were rejected or have failed: older ones may be dropped.
+
+        As the setting stands now: nothing remembers what was dropped while it was shorter.
         """
-        return {"completeSince": _told(self.now() - self._keeps_refused)}
+        return _told(self.now() - self._keeps_unsold)
 
     async def _bounded(self, batches: Batches) -> Batches:
         """

@@ -29,7 +29,8 @@ async def as_json(report: Report) -> Pieces:
     """
     ``{..., "items": [...], ...}``: what is known before the rows, the rows, and what is known after.
     """
-    before = _encoder.encode(report.head)[:-1] + b',"items":['
+    since = {"completeSince": report.complete_since} if report.complete_since else {}
+    before = _encoder.encode({**report.head, **since})[:-1] + b',"items":['
     async with aclosing(report.batches) as batches:
         async for batch in batches:
             yield before + b",".join(map(_encoder.encode, batch))
