@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Protocol
 
-import httpx
 import pytest
 from tcp import OK, Behaviour, Peer, serving, well_behaved
 
 from servicekit.errors import OutcomeUnknown, UpstreamError, UpstreamFailed, UpstreamRefused
 from servicekit.http import Policy, ServiceClient
+from servicekit.http.errors import CallFailed, NotConnected, NotConnectedInTime, NotSendable
 from servicekit.testing.polling import eventually, unused_port
 
 ONCE = Policy(max_attempts=1, breaker_threshold=1000)
@@ -125,8 +125,8 @@ async def test_request_goes_out_once_whatever_becomes_of_it(
     seconds = [head for head in server.requests if b"/second" in head]
     assert len(seconds) == 1
     assert type(caught.value) is (UpstreamFailed if method == "get" else OutcomeUnknown)
-    assert isinstance(caught.value.__cause__, httpx.TransportError)
-    assert not isinstance(caught.value.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
+    assert isinstance(caught.value.__cause__, CallFailed)
+    assert not isinstance(caught.value.__cause__, NotConnected | NotConnectedInTime)
 
 
 @pytest.mark.parametrize("behave", [close, reset])
@@ -155,7 +155,7 @@ async def test_refused_connection_was_never_sent(method: str, client: Connect) -
 
     with pytest.raises(UpstreamFailed) as caught:
         await getattr(inventory, method)("/x")
-    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert isinstance(caught.value.__cause__, NotConnected)
 
 
 async def test_unknown_name_was_never_sent(client: Connect) -> None:
@@ -166,7 +166,7 @@ async def test_unknown_name_was_never_sent(client: Connect) -> None:
 
     with pytest.raises(UpstreamFailed) as caught:
         await inventory.post("/x")
-    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert isinstance(caught.value.__cause__, NotConnected)
 
 
 async def test_failed_handshake_was_never_sent(client: Connect) -> None:
@@ -186,7 +186,7 @@ async def test_failed_handshake_was_never_sent(client: Connect) -> None:
         with pytest.raises(UpstreamFailed) as caught:
             await client(f"https://127.0.0.1:{port}").post("/x")
 
-    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert isinstance(caught.value.__cause__, NotConnected)
     assert len(hello) == 1
 
 
@@ -199,7 +199,7 @@ async def test_header_that_cannot_be_sent_was_never_sent(client: Connect) -> Non
 
         with pytest.raises(UpstreamFailed) as caught:
             await inventory.post("/x", headers={"X-Note": "a\r\nX-Evil: b"})
-    assert isinstance(caught.value.__cause__, httpx.LocalProtocolError)
+    assert isinstance(caught.value.__cause__, NotSendable)
     assert server.requests == []
 
 

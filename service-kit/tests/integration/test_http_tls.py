@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 import uvloop
 from certificates import self_signed
@@ -18,6 +17,7 @@ from tcp import serving, well_behaved
 
 from servicekit.errors import UpstreamFailed
 from servicekit.http import Policy, ServiceClient
+from servicekit.http.errors import NotConnected
 
 ONCE = Policy(max_attempts=1, breaker_threshold=1000, keep_alive_s=60)
 
@@ -111,7 +111,7 @@ def test_wrong_certificate_is_sent_nothing(
                 await inventory.post("/x")
             await inventory.aclose()
 
-            assert isinstance(caught.value.__cause__, httpx.ConnectError)
+            assert isinstance(caught.value.__cause__, NotConnected)
             assert isinstance(caught.value.__cause__.__cause__, ssl.SSLCertVerificationError)
             assert server.requests == []
 

@@ -132,11 +132,11 @@ def test_one_bad_probe_opens_it_again(breaker: Breaker, clock: FakeClock) -> Non
     half_open(breaker, clock)
     breaker.succeeded(breaker.admit())
 
-    breaker.failed(breaker.admit(), "ReadTimeout")
+    breaker.failed(breaker.admit(), "NotAnsweredInTime")
 
     assert breaker.snapshot().state is State.OPEN
     assert breaker.snapshot().retry_after_s == 60
-    assert breaker.snapshot().reason == "probe: ReadTimeout"
+    assert breaker.snapshot().reason == "probe: NotAnsweredInTime"
 
 
 def test_abandoned_probe_gives_its_place_back(breaker: Breaker, clock: FakeClock) -> None:

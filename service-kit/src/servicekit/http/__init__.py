@@ -1,9 +1,10 @@
 """
 Outgoing calls: one client for each upstream, one pipeline for each client.
 
-Nothing outside this package imports httpx. ``pipeline`` lists the
-layers; ``client`` is where callers begin, ``network`` is where bytes leave,
-over a ``connection``.
+Nothing outside this package imports httpx; inside it, ``addresses`` reads the base by it, and
+``client`` and ``httpx_wire`` let a network of its kind stand below. ``pipeline`` lists the layers,
+``errors`` what they tell each other; ``client`` is where callers begin, ``network`` is where bytes
+leave, over a ``connection``.
 """
 
 from servicekit.http.addresses import segment

@@ -5,17 +5,6 @@ What came back from an upstream, read to its end.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import httpx
-
-
-class AnswerTooLarge(httpx.RequestError):
-    """
-    The answer has more bytes than are read. Asking again would bring the same.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"more than {max_bytes} bytes")
-
 
 class Headers(Mapping[str, str]):
     """

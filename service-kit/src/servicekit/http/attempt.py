@@ -7,21 +7,21 @@ other failure: what is below gives answers whole.
 
 from collections.abc import Callable
 
-import httpx
-
 from servicekit.deadline import DEADLINE_HEADER
 from servicekit.http.answer import Answer
 from servicekit.http.call import Call
+from servicekit.http.errors import (
+    NeverBegun,
+    NotAnsweredInTime,
+    NotConnected,
+    NotConnectedInTime,
+    NotSendable,
+    OutOfTime,
+)
 from servicekit.http.layer import Wire
 
 #: With these, not a byte of the request has left.
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.LocalProtocolError,
-    httpx.UnsupportedProtocol,
-)
+_NEVER_SENT = (NeverBegun, NotConnectedInTime, NotConnected, NotSendable)
 
 
 class Attempt:
@@ -50,7 +50,7 @@ class Attempt:
         left_s = call.left_s(self._clock())
         if left_s <= 0:
             call.is_cut_short = True
-            raise httpx.PoolTimeout("the deadline passed before the attempt began")
+            raise NeverBegun("the deadline passed before the attempt began")
         call.attempts += 1
         call.is_connecting = False
         call.status = None
@@ -80,7 +80,7 @@ class Attempt:
         await self._wire.aclose()
 
 
-def _timeout(call: Call) -> httpx.TimeoutException:
+def _timeout(call: Call) -> OutOfTime:
     if call.is_connecting:
-        return httpx.ConnectTimeout("not connected in time")
-    return httpx.ReadTimeout("no whole answer in time")
+        return NotConnectedInTime("not connected in time")
+    return NotAnsweredInTime("no whole answer in time")

@@ -5,15 +5,20 @@ The layer that asks the breaker before each attempt, and tells it what became of
 import asyncio
 from collections.abc import Callable
 
-import httpx
-
 from servicekit.http.answer import Answer
 from servicekit.http.breaker import Breaker
 from servicekit.http.call import Call
+from servicekit.http.errors import (
+    AnswerTooLarge,
+    CallFailed,
+    NeverBegun,
+    NotSendable,
+    OutOfTime,
+)
 from servicekit.http.layer import Layer, Sender
 
-#: Mistakes of ours: they never reach the upstream, and say nothing about it.
-_OURS = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.PoolTimeout)
+#: What never reached the upstream, or was more than we read: nothing speaks against it.
+_SAY_NOTHING = (NeverBegun, NotSendable, AnswerTooLarge)
 
 
 class Breaking(Layer):
@@ -61,7 +66,7 @@ class Breaking(Layer):
         if isinstance(error, asyncio.CancelledError):
             # The deadline's own timer cancels too; a caller that left says nothing.
             return is_slow and call.left_s(now) <= 0
-        if isinstance(error, httpx.TimeoutException) and call.is_cut_short:
+        if isinstance(error, OutOfTime) and call.is_cut_short:
             # Otherwise a client could open our breakers by sending tiny deadlines.
             return is_slow
-        return isinstance(error, httpx.TransportError) and not isinstance(error, _OURS)
+        return isinstance(error, CallFailed) and not isinstance(error, _SAY_NOTHING)

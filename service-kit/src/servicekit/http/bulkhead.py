@@ -10,11 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-import httpx
-
 from servicekit.errors import Overloaded
 from servicekit.http.answer import Answer
 from servicekit.http.call import Call
+from servicekit.http.errors import NeverBegun
 from servicekit.http.layer import Layer, Sender
 
 
@@ -62,7 +61,7 @@ class Bulkhead(Layer):
             self._leave_line(turn)
             if isinstance(reason, TimeoutError):
                 call.is_cut_short = True
-                raise httpx.PoolTimeout("the deadline passed in line") from reason
+                raise NeverBegun("the deadline passed in line") from reason
             raise
 
     def _leave_line(self, turn: asyncio.Future[None]) -> None:

@@ -23,6 +23,7 @@ from servicekit.errors import StorefrontError
 from servicekit.http.addresses import Addresses, Params
 from servicekit.http.breaker import Breaker
 from servicekit.http.call import SAFE_METHODS, Call
+from servicekit.http.errors import CallFailed
 from servicekit.http.httpx_wire import HttpxWire
 from servicekit.http.layer import Wire
 from servicekit.http.network import Network
@@ -212,7 +213,7 @@ class ServiceClient:
     async def _send(self, call: Call) -> Reply:
         try:
             answer = await self._pipeline.send(call)
-        except (httpx.HTTPError, StorefrontError) as failure:
+        except (CallFailed, StorefrontError) as failure:
             error = error_of_failure(call, failure)
             if error is failure:
                 raise

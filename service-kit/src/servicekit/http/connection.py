@@ -10,9 +10,9 @@ import select
 from typing import Final, cast
 
 import httptools
-import httpx
 
-from servicekit.http.answer import Answer, AnswerTooLarge, Headers
+from servicekit.http.answer import Answer, Headers
+from servicekit.http.errors import AnswerTooLarge, BadAnswer, CallFailed, ConnectionLost
 
 #: Status line and headers, with the interim answers before them.
 MAX_HEAD_BYTES: Final = 65_536
@@ -23,7 +23,7 @@ _FIRST_FINAL_STATUS: Final = 200
 
 class Connection(asyncio.Protocol):
     """
-    Is fit for another request while ``is_reusable``. Errors are those of httpx, after sending.
+    Is fit for another request while ``is_reusable``. Its errors come after sending.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
     def _count_head(self, n_bytes: int) -> None:
         self._head_bytes += n_bytes
         if self._head_bytes > MAX_HEAD_BYTES and not self._is_whole:
-            self._fail(httpx.RemoteProtocolError(f"more than {MAX_HEAD_BYTES} bytes of head"))
+            self._fail(BadAnswer(f"more than {MAX_HEAD_BYTES} bytes of head"))
 
     def _complete(self, *, is_kept: bool) -> None:
         self._is_whole, self._is_kept = True, is_kept
@@ -137,13 +137,13 @@ class Connection(asyncio.Protocol):
         A part of an answer has come.
         """
         if self._is_whole:  # nobody asked
-            self._fail(httpx.RemoteProtocolError("more than was asked for"))
+            self._fail(BadAnswer("more than was asked for"))
             return
         parts_before = len(self._parts)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(httpx.RemoteProtocolError(f"no HTTP: {error}"))
+            self._fail(BadAnswer(f"no HTTP: {error}"))
             return
         if len(self._parts) == parts_before:
             self._count_head(len(data))
@@ -165,8 +165,8 @@ class Connection(asyncio.Protocol):
             self.lost.set_result(None)
 
     def _end(self, reason: Exception | None) -> None:
-        error: httpx.TransportError = httpx.RemoteProtocolError("closed without a whole answer")
-        self._fail(error if reason is None else httpx.ReadError(str(reason)))
+        error: CallFailed = BadAnswer("closed without a whole answer")
+        self._fail(error if reason is None else ConnectionLost(str(reason)))
 
     # What the parser calls.
 
@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
         names = {name.lower() for name, _ in self._headers}
         self._has_length = not _LENGTHS.isdisjoint(names)
         if b"content-encoding" in names and self._is_encoded():
-            self._fail(httpx.RemoteProtocolError("encoded, though plain was asked for"))
+            self._fail(BadAnswer("encoded, though plain was asked for"))
         if not self._is_body_expected:
             self._complete(is_kept=False)
 

@@ -9,10 +9,9 @@ has a timer of its own, which holds even if one of the others is wrong.
 import asyncio
 from collections.abc import Callable
 
-import httpx
-
 from servicekit.http.answer import Answer
 from servicekit.http.call import Call
+from servicekit.http.errors import NeverBegun, NotAnsweredInTime
 from servicekit.http.layer import Layer, Sender
 
 #: The attempt's own timer goes first, because it knows whether anything was sent.
@@ -36,7 +35,7 @@ class TotalDeadline(Layer):
         left_s = call.left_s(self._clock())
         if left_s <= 0:
             call.is_cut_short = True
-            raise httpx.PoolTimeout("the deadline passed before anything was sent")
+            raise NeverBegun("the deadline passed before anything was sent")
         if not self._has_timer:  # setting one up takes longer than all layers together
             return await self._inner.send(call)
         try:
@@ -44,4 +43,4 @@ class TotalDeadline(Layer):
                 return await self._inner.send(call)
         except TimeoutError as reason:
             call.is_cut_short = True
-            raise httpx.ReadTimeout("the deadline passed") from reason
+            raise NotAnsweredInTime("the deadline passed") from reason

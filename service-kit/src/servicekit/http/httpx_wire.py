@@ -5,11 +5,35 @@ They are what tests put in the place of our own. They cannot tell when sending b
 """
 
 import asyncio
+from collections.abc import Sequence
+from typing import Final
 
 import httpx
 
-from servicekit.http.answer import Answer, AnswerTooLarge, Headers
+from servicekit.http.answer import Answer, Headers
 from servicekit.http.call import Call
+from servicekit.http.errors import (
+    AnswerTooLarge,
+    BadAnswer,
+    CallFailed,
+    ConnectionLost,
+    NeverBegun,
+    NotAnsweredInTime,
+    NotConnected,
+    NotConnectedInTime,
+    NotSendable,
+)
+
+#: Of httpx's errors and ours, the narrower ones first.
+_TRANSLATED: Final[Sequence[tuple[type[httpx.HTTPError], type[CallFailed]]]] = (
+    (httpx.PoolTimeout, NeverBegun),
+    (httpx.ConnectTimeout, NotConnectedInTime),
+    (httpx.TimeoutException, NotAnsweredInTime),
+    (httpx.ConnectError, NotConnected),
+    (httpx.NetworkError, ConnectionLost),
+    (httpx.LocalProtocolError, NotSendable),
+    (httpx.HTTPError, BadAnswer),
+)
 
 
 class HttpxWire:
@@ -32,9 +56,12 @@ class HttpxWire:
             # A ready stream keeps httpx from preparing headers of its own.
             stream=httpx.ByteStream(call.content),
         )
-        async with asyncio.timeout(within_s):
-            response = await self._transport.handle_async_request(request)
-            content = await _read(response.stream, max_bytes)
+        try:
+            async with asyncio.timeout(within_s):
+                response = await self._transport.handle_async_request(request)
+                content = await _read(response.stream, max_bytes)
+        except httpx.HTTPError as error:
+            raise _translated(error) from error
         return Answer(response.status_code, Headers(response.headers.raw), content)
 
     async def aclose(self) -> None:
@@ -42,6 +69,10 @@ class HttpxWire:
         Close the transport.
         """
         await self._transport.aclose()
+
+
+def _translated(error: httpx.HTTPError) -> CallFailed:
+    return next(ours(str(error)) for theirs, ours in _TRANSLATED if isinstance(error, theirs))
 
 
 async def _read(stream: object, max_bytes: int) -> bytes:

@@ -15,7 +15,7 @@ class Sender(Protocol):
 
     async def send(self, call: Call) -> Answer:
         """
-        The answer to ``call``, of whatever status; raises errors of httpx's and of ours.
+        The answer to ``call``, of whatever status; raises ``CallFailed`` and errors of ``servicekit.errors``.
         """
 
     async def aclose(self) -> None:
@@ -48,7 +48,7 @@ class Wire(Protocol):
         """
         Send ``call`` once and read its answer to the end, of at most ``max_bytes``.
 
-        Raises errors of httpx's, ``AnswerTooLarge``, and ``TimeoutError`` after ``within_s``.
+        Raises ``CallFailed``, and ``TimeoutError`` after ``within_s``.
         """
 
     async def aclose(self) -> None:

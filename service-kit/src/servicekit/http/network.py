@@ -3,7 +3,7 @@ Below the pipeline: HTTP/1.1 on asyncio's transports.
 
 httpx's own pool is too slow and the ready-made bridge to aiohttp tells lies about what was sent
 (docs/decisions/0002). Here the moment at which sending begins is the line after which there is a
-connection: before it every error is a ``ConnectError``, after it none is. Each request is sent once.
+connection: before it every error is a ``NotConnected``, after it none is. Each request is sent once.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from collections import deque
 from functools import cached_property
 from typing import Final
 
-import httpx
 from aiohappyeyeballs import start_connection
 
 from servicekit.http.addresses import Origin
 from servicekit.http.answer import Answer
 from servicekit.http.call import Call
 from servicekit.http.connection import Connection
+from servicekit.http.errors import NotConnected, NotSendable
 
 #: How long one of a name's addresses may keep the next one waiting (RFC 8305).
 _HAPPY_EYEBALLS_DELAY_S: Final = 0.25
@@ -45,7 +45,7 @@ class Network:
         Send ``call`` over the connection that was used last, or over a new one.
         """
         if self._is_closed:
-            raise httpx.ConnectError("the client is closed")
+            raise NotConnected("the client is closed")
         message = _message(call)
         call.is_connecting = True
         ends_at = asyncio.get_running_loop().time() + within_s
@@ -143,11 +143,11 @@ class Network:
             )
         # uvloop raises a RuntimeError for some that cannot be connected to, and names may be none.
         except (OSError, RuntimeError, UnicodeError) as error:
-            raise httpx.ConnectError(str(error)) from error
+            raise NotConnected(str(error)) from error
         # Not whether it is reusable: under uvloop the end of a TLS handshake may still wait to be sent.
         if self._is_closed or not connection.is_open:
             connection.close()
-            raise httpx.ConnectError("closed before anything was sent")
+            raise NotConnected("closed before anything was sent")
         return connection
 
     @cached_property
@@ -163,5 +163,5 @@ def _message(call: Call) -> bytes:
     lines += [f"{name}: {value}" for name, value in call.headers.items()]
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
-        raise httpx.LocalProtocolError("a line break or a zero byte in the head")
+        raise NotSendable("a line break or a zero byte in the head")
     return f"{head}\r\n\r\n".encode("ascii") + call.content

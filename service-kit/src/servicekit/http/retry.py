@@ -9,21 +9,29 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
 from tenacity import AsyncRetrying, RetryCallState
 from tenacity.wait import wait_random_exponential
 
 from servicekit.http.answer import Answer
 from servicekit.http.budget import RetryBudget
 from servicekit.http.call import Call
+from servicekit.http.errors import (
+    BadAnswer,
+    ConnectionLost,
+    NotAnsweredInTime,
+    NotConnected,
+    NotConnectedInTime,
+)
 from servicekit.http.layer import Layer, Sender
 from servicekit.http.observer import Retry
 
-#: What a network reports of itself or of the other end. The rest are mistakes of ours.
+#: What another attempt may find mended. The rest are mistakes of ours, or would come to the same.
 _WORTH_REPEATING = (
-    httpx.TimeoutException,
-    httpx.NetworkError,
-    httpx.RemoteProtocolError,
+    NotConnected,
+    NotConnectedInTime,
+    NotAnsweredInTime,
+    ConnectionLost,
+    BadAnswer,
 )
 _UNAVAILABLE = frozenset({502, 503, 504})
 _TOO_MANY = 429

@@ -1,5 +1,5 @@
 """
-The one seam where what httpx says becomes an error of ours.
+The one seam where what becomes of a call becomes an error that the client's callers see.
 
 The question that decides: may a write have happened? If so it is
 ``OutcomeUnknown``, whatever came last: an open breaker or a rate limit that
@@ -8,7 +8,6 @@ meets the second attempt says nothing about what the first one did.
 
 from collections.abc import Mapping
 
-import httpx
 import orjson
 from pydantic import JsonValue
 
@@ -22,6 +21,7 @@ from servicekit.errors import (
 )
 from servicekit.http.answer import Answer
 from servicekit.http.call import Call
+from servicekit.http.errors import BadAnswer, CallFailed, OutOfTime
 
 #: How much of a refusal is kept.
 MAX_FACTS_BYTES = 32 * 1024
@@ -33,7 +33,7 @@ _PROBLEM = "application/problem+json"
 _PROBLEM_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code"})
 
 
-def error_of_failure(call: Call, failure: httpx.HTTPError | StorefrontError) -> StorefrontError:
+def error_of_failure(call: Call, failure: CallFailed | StorefrontError) -> StorefrontError:
     """
     The error that a caller sees when no answer came.
     """
@@ -41,7 +41,7 @@ def error_of_failure(call: Call, failure: httpx.HTTPError | StorefrontError) -> 
         return OutcomeUnknown(call.upstream)
     if isinstance(failure, StorefrontError):
         return failure
-    if call.is_cut_short and isinstance(failure, httpx.TimeoutException):
+    if call.is_cut_short and isinstance(failure, OutOfTime):
         return DeadlineExceeded(after_s=call.deadline_at - call.started_at, upstream=call.upstream)
     return UpstreamFailed(call.upstream)
 
@@ -54,7 +54,7 @@ def error_of_answer(call: Call, answer: Answer) -> StorefrontError | None:
     if status < 400:
         return None
     if status >= 500 or (status in _AT_THE_DOOR and call.may_have_happened):
-        return error_of_failure(call, httpx.RemoteProtocolError(f"status {status}"))
+        return error_of_failure(call, BadAnswer(f"status {status}"))
     return _refusal(call.upstream, answer)
 
 
