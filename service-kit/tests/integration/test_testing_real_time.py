@@ -4,7 +4,10 @@ Whether what a test says of us is told apart from what it says of a machine that
 
 from pathlib import Path
 
+import pytest
 from inner_runs import Inner
+
+from servicekit.testing.real_time import MANY, PROPERTY
 
 STORY = """
 import os, subprocess
@@ -23,7 +26,9 @@ def tries(name):
     return notes.read_text().split().count(name)
 
 @pytest.mark.real_time
-def test_machine(tmp_path):
+def test_machine(tmp_path, record_property, request):
+    record_property("noted", "by this try")
+    assert request.node.user_properties.count(("noted", "by this try")) == 1
     (tmp_path / "a fixture made anew").mkdir()
     if tries("machine") < 3:
         stand_still(0.3)
@@ -75,3 +80,36 @@ def test_what_was_measured_of_the_machine_is_measured_again(tmp_path: Path) -> N
     # This machine may stand still as well, if not in each of three moments.
     for name in ("ours", "unmarked_for_a_moment"):
         assert any(f"::test_{name}[{number}] FAILED" in output for number in range(3))
+
+
+MANY_AGAIN = """
+import pytest
+
+def pytest_generate_tests(metafunc):
+    metafunc.parametrize("number", range({tests}))
+
+@pytest.fixture(autouse=True)
+def said_to_have_run_again(request):
+    request.node.user_properties.append(({name!r}, 2))
+
+def test_something(number):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "workers", "expected"), [(MANY, 0, 0), (MANY + 1, 0, 1), (MANY + 1, 2, 1)]
+)
+def test_a_run_of_many_tries_has_failed(
+    tmp_path: Path, tests: int, workers: int, expected: int
+) -> None:
+    """
+    Tests that ran again are counted, and where they are many the run is red although each of them is green.
+    """
+    inner = Inner(tmp_path, MANY_AGAIN.format(tests=tests, name=PROPERTY))
+
+    code, output = inner.run("-n", str(workers))
+
+    assert code == expected
+    assert f"{tests} ran again: the machine stood still" in output
+    assert ("FAILED: more than" in output) is bool(expected)

@@ -9,8 +9,10 @@ their own (``clock``, ``leaping``). One that measures real time can do neither, 
     async def test_who_hangs_is_given_up_in_time() -> None: ...
 
 Where it fails although nobody stood still, it fails. Where it fails and the machine stood still
-meanwhile, it has measured the machine, and runs again, with its fixtures made anew. Every other test does
-so as well where the machine stood still for a second or more. The end of the run names them all.
+meanwhile, it has measured the machine, and runs again, with new fixtures of its own; those of its module
+and its session stay. Every other test does so as well where the machine stood still for a second or more.
+The end of the run counts and names them all, and a run where they are many has failed: a stop breaks one test
+a worker at most and most tests bear it, so many are a race that hides, or a machine that says nothing.
 """
 
 import atexit
@@ -28,7 +30,9 @@ from servicekit.testing import watchman
 from servicekit.testing.polling import wait_until
 
 _TRIES = 5
-_PROPERTY = "tries on a machine that stood still"
+#: Tests of a run that may have run again: a dozen stops, each of which breaks the tests of two workers.
+MANY = 25
+PROPERTY = "tries on a machine that stood still"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,14 @@ def _reports(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.Tes
     """
     Of the first try that nothing can be said against, or of the last.
     """
+    recorded = list(item.user_properties)
     for number in range(1, _TRIES):
         before = _watchman().so_far()
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         if not any(report.failed for report in reports) or not _stood_still(item, before):
             return reports
-        item.user_properties = [(_PROPERTY, number + 1)]
+        # What this try has recorded, the next one records again.
+        item.user_properties = [*recorded, (PROPERTY, number + 1)]
     return runtestprotocol(item, log=False, nextitem=nextitem)
 
 
@@ -112,12 +118,42 @@ def _stood_still(item: pytest.Item, before: Lost) -> bool:
     return after.at_once_s > before.at_once_s
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """
+    Fail a run where many tests ran again.
+    """
+    # Workers have none: who hands out their tests does the counting.
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and exitstatus == pytest.ExitCode.OK and len(_again(reporter)) > MANY:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """
-    Name the tests that ran again, and how often.
+    Count and name the tests that ran again, and how often.
     """
-    for kind in ("passed", "failed", "error"):
-        for report in terminalreporter.stats.get(kind, ()):
-            for name, number in getattr(report, "user_properties", ()):
-                if name == _PROPERTY and report.when == "call":
-                    terminalreporter.write_line(f"{report.nodeid}: {number} {name}")
+    again = _again(terminalreporter)
+    if not again:
+        return
+    terminalreporter.section(f"{len(again)} ran again: the machine stood still", sep="=")
+    for nodeid, number in again.items():
+        terminalreporter.write_line(f"{nodeid}: {number} {PROPERTY}")
+    if len(again) > MANY:
+        terminalreporter.write_line(
+            f"FAILED: more than {MANY} ran again; look for a race, or for a quieter machine",
+            red=True,
+        )
+
+
+def _again(reporter: pytest.TerminalReporter) -> dict[str, int]:
+    """
+    The tests that had more than one try, and how many.
+    """
+    return {
+        report.nodeid: number
+        for reports in reporter.stats.values()
+        for report in reports
+        for name, number in getattr(report, "user_properties", ())
+        if name == PROPERTY
+    }
