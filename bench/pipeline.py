@@ -16,7 +16,7 @@ import httpx
 import uvloop
 
 from servicekit import correlation, deadline
-from servicekit.http.answer import Answer, Headers
+from servicekit.http.answer import Headers, Received
 from servicekit.http.attempt import Attempt
 from servicekit.http.breaker import Breaker
 from servicekit.http.breaking import Breaking
@@ -54,12 +54,12 @@ class NullWire:
     The same, as our own network would.
     """
 
-    async def exchange(self, _: Call, *, within_s: float, max_bytes: int) -> Answer:  # noqa: ARG002 - the protocol's
+    async def exchange(self, _: Call, *, within_s: float, max_bytes: int) -> Received:  # noqa: ARG002 - the protocol's
         """
         A small answer to any call.
         """
         headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-        return Answer(200, Headers(headers), b"{}")
+        return Received(200, Headers(headers), b"{}")
 
     async def aclose(self) -> None:
         """

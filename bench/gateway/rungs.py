@@ -21,7 +21,7 @@ from servicekit.app import Service as Application
 from servicekit.app import create_service
 from servicekit.auth import TokenVerifier, requires
 from servicekit.commands import Service, main
-from servicekit.http.answer import Answer, Headers
+from servicekit.http.answer import Headers, Received
 from servicekit.http.call import Call
 from servicekit.lean import Finished, lean
 from servicekit.outside import Outside
@@ -49,13 +49,13 @@ class _AtOnce:
     def __init__(self, stub: Stub) -> None:
         self._stub = stub
 
-    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Answer:  # noqa: ARG002 - the protocol's
+    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Received:  # noqa: ARG002 - the protocol's
         """
         What the stub says, a moment later.
         """
         await asyncio.sleep(_ANSWER_AFTER_S)
         _, _, body = self._stub.answer(call.target.encode()).partition(b"\r\n\r\n")
-        return Answer(200, Headers([]), body)
+        return Received(200, Headers([]), body)
 
     async def aclose(self) -> None:
         """

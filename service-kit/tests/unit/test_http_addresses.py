@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicekit.http.addresses import Addresses, Params, segment
+from servicekit.http.addresses import Addresses, Origin, Params, segment
 
 BASE = "http://inventory:8001/shop"
 
@@ -57,23 +57,21 @@ def test_lists_of_ids_come_as_they_are(n_ids: int) -> None:
 @pytest.mark.parametrize(
     ("base", "host", "origin"),
     [
-        ("http://inventory", "inventory", ("http", "inventory", 80)),
-        ("https://inventory/", "inventory", ("https", "inventory", 443)),
-        ("http://Inventory:8001/a/", "inventory:8001", ("http", "inventory", 8001)),
-        ("http://[::1]:8001", "[::1]:8001", ("http", "::1", 8001)),
-        ("http://bücher", "xn--bcher-kva", ("http", "xn--bcher-kva", 80)),
+        ("http://inventory", "inventory", Origin("http", "inventory", 80)),
+        ("https://inventory/", "inventory", Origin("https", "inventory", 443)),
+        ("http://Inventory:8001/a/", "inventory:8001", Origin("http", "inventory", 8001)),
+        ("http://[::1]:8001", "[::1]:8001", Origin("http", "::1", 8001)),
+        ("http://bücher", "xn--bcher-kva", Origin("http", "xn--bcher-kva", 80)),
     ],
 )
-def test_connection_goes_to_whom_the_base_names(
-    base: str, host: str, origin: tuple[str, str, int]
-) -> None:
+def test_connection_goes_to_whom_the_base_names(base: str, host: str, origin: Origin) -> None:
     """
     With its scheme's port where it names none, and the name as it is looked up.
     """
     addresses = Addresses(base)
 
     assert (addresses.host, addresses.origin) == (host, origin)
-    assert addresses.url == f"{origin[0]}://{host}"
+    assert addresses.url == f"{origin.scheme}://{host}"
 
 
 @pytest.mark.parametrize("path", ["/a%zz", "/a%2", "/ü", "/a b", "/a?b", "/a#b", "a", "/a\nb"])

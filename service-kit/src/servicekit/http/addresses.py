@@ -4,9 +4,9 @@ Where a client sends to: addresses that stay below their base.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
 import httpx
@@ -18,10 +18,12 @@ Params = Mapping[str, str | int | bool | Decimal | Sequence[str] | None]
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
 _DOT_SEGMENTS = frozenset({".", ".."})
 _PORTS = {"http": 80, "https": 443}
+#: Queries are mostly new, but paths come back: to check one takes 1 µs, a third of what all layers do.
 _KEPT_PATHS = 1024
 
 
-class Origin(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Origin:
     """
     To whom a connection is made.
     """

@@ -33,9 +33,9 @@ class Headers(Mapping[str, str]):
 
 
 @dataclass(slots=True)
-class Answer:
+class Received:
     """
-    An answer of any status.
+    An answer of any status, as it was received.
     """
 
     status: int

@@ -8,7 +8,7 @@ other failure: what is below gives answers whole.
 from collections.abc import Callable
 
 from servicekit.deadline import DEADLINE_HEADER
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.call import Call
 from servicekit.http.errors import (
     NeverBegun,
@@ -43,7 +43,7 @@ class Attempt:
         self._max_response_bytes = max_response_bytes
         self._clock = clock
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Received:
         """
         Send it once, and note in ``call`` what became of that.
         """

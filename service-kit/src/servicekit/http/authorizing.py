@@ -8,7 +8,7 @@ upstream.
 
 from collections.abc import Awaitable, Callable
 
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.call import Call
 from servicekit.http.layer import Layer, Sender
 from servicekit.http.requests import AUTHORIZATION_HEADER
@@ -25,7 +25,7 @@ class Authorizing(Layer):
         super().__init__(inner)
         self._authorize = authorize
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Received:
         """
         Pass it on with the header.
         """

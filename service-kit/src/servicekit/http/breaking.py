@@ -5,7 +5,7 @@ The layer that asks the breaker before each attempt, and tells it what became of
 import asyncio
 from collections.abc import Callable
 
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.breaker import Breaker
 from servicekit.http.call import Call
 from servicekit.http.errors import (
@@ -40,7 +40,7 @@ class Breaking(Layer):
         self._slow_call_s = slow_call_s
         self._clock = clock
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Received:
         """
         One attempt, if the breaker lets it through.
         """

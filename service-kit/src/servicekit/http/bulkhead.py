@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from servicekit.errors import Overloaded
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.call import Call
 from servicekit.http.errors import NeverBegun
 from servicekit.http.layer import Layer, Sender
@@ -36,7 +36,7 @@ class Bulkhead(Layer):
         self._line: deque[asyncio.Future[None]] = deque()
         self._clock = clock
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Received:
         """
         Pass it on when there is a place.
         """

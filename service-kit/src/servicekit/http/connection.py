@@ -11,7 +11,7 @@ from typing import Final, cast
 
 import httptools
 
-from servicekit.http.answer import Answer, Headers
+from servicekit.http.answer import Headers, Received
 from servicekit.http.errors import AnswerTooLarge, BadAnswer, CallFailed, ConnectionLost
 
 #: Status line and headers, with the interim answers before them.
@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
 
     async def ask(
         self, message: bytes, *, is_body_expected: bool, max_bytes: int, ends_at: float
-    ) -> Answer:
+    ) -> Received:
         """
         Send ``message`` and wait for its whole answer: until ``ends_at``, and for at most ``max_bytes``.
         """
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
             raise self._error
         content = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
-        return Answer(self._status, Headers(self._headers), content)
+        return Received(self._status, Headers(self._headers), content)
 
     @property
     def is_open(self) -> bool:

@@ -9,7 +9,7 @@ has a timer of its own, which holds even if one of the others is wrong.
 import asyncio
 from collections.abc import Callable
 
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.call import Call
 from servicekit.http.errors import NeverBegun, NotAnsweredInTime
 from servicekit.http.layer import Layer, Sender
@@ -28,7 +28,7 @@ class TotalDeadline(Layer):
         self._clock = clock
         self._has_timer = has_timer
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Received:
         """
         Pass it on while there is time.
         """

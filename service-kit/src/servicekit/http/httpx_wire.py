@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from servicekit.http.answer import Answer, Headers
+from servicekit.http.answer import Headers, Received
 from servicekit.http.call import Call
 from servicekit.http.errors import (
     AnswerTooLarge,
@@ -45,7 +45,7 @@ class HttpxWire:
         self._transport = transport
         self._origin = origin
 
-    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Answer:
+    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Received:
         """
         Send a request of httpx's, and read the answer as its stream gives it.
         """
@@ -62,7 +62,7 @@ class HttpxWire:
                 content = await _read(response.stream, max_bytes)
         except httpx.HTTPError as error:
             raise _translated(error) from error
-        return Answer(response.status_code, Headers(response.headers.raw), content)
+        return Received(response.status_code, Headers(response.headers.raw), content)
 
     async def aclose(self) -> None:
         """

@@ -4,7 +4,7 @@ What the pipeline is made of, and what stands below it.
 
 from typing import Protocol
 
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.call import Call
 
 
@@ -13,7 +13,7 @@ class Sender(Protocol):
     Sends calls: a layer with all that are below it.
     """
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Received:
         """
         The answer to ``call``, of whatever status; raises ``CallFailed`` and errors of ``servicekit.errors``.
         """
@@ -44,7 +44,7 @@ class Wire(Protocol):
     What the pipeline stands on: our own network, or one of httpx's kind.
     """
 
-    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Answer:
+    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Received:
         """
         Send ``call`` once and read its answer to the end, of at most ``max_bytes``.
 

@@ -16,7 +16,7 @@ from typing import Final
 from aiohappyeyeballs import start_connection
 
 from servicekit.http.addresses import Origin
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.call import Call
 from servicekit.http.connection import Connection
 from servicekit.http.errors import NotConnected, NotSendable
@@ -40,7 +40,7 @@ class Network:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Answer:
+    async def exchange(self, call: Call, *, within_s: float, max_bytes: int) -> Received:
         """
         Send ``call`` over the connection that was used last, or over a new one.
         """
@@ -127,11 +127,10 @@ class Network:
             return await self._connect()
 
     async def _connect(self) -> Connection:
-        scheme, host, port = self._origin
-        loop = asyncio.get_running_loop()
-        is_secure = scheme == "https"
+        origin, loop = self._origin, asyncio.get_running_loop()
+        is_secure = origin.scheme == "https"
         try:
-            addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
             connected = await start_connection(
                 addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY_S, loop=loop
             )
@@ -139,7 +138,7 @@ class Network:
                 lambda: Connection(loop),
                 sock=connected,
                 ssl=self._tls if is_secure else None,
-                server_hostname=host if is_secure else None,
+                server_hostname=origin.host if is_secure else None,
             )
         # uvloop raises a RuntimeError for some that cannot be connected to, and names may be none.
         except (OSError, RuntimeError, UnicodeError) as error:

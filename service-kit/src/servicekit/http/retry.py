@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from tenacity import AsyncRetrying, RetryCallState
 from tenacity.wait import wait_random_exponential
 
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.budget import RetryBudget
 from servicekit.http.call import Call
 from servicekit.http.errors import (
@@ -62,7 +62,7 @@ class Retrying(Layer):
         self._sleep = sleep
         self._on_retry = on_retry
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Received:
         """
         Pass it on, and again where that helps.
         """
@@ -77,13 +77,13 @@ class Retrying(Layer):
             return answer
         return await self._repeat(call, answer)
 
-    async def _repeat(self, call: Call, first: Answer | Exception) -> Answer:
+    async def _repeat(self, call: Call, first: Received | Exception) -> Received:
         """
         Let tenacity take over, with the first attempt as it went.
         """
         outcomes = [first]
 
-        async def attempt() -> Answer:
+        async def attempt() -> Received:
             if not outcomes:
                 return await self._inner.send(call)
             outcome = outcomes.pop()
@@ -128,26 +128,26 @@ def _has_failed(state: RetryCallState) -> bool:
     return answer is not None and _is_worth_repeating(answer)
 
 
-def _as_it_went(state: RetryCallState) -> Answer:
+def _as_it_went(state: RetryCallState) -> Received:
     if state.outcome is None:
         raise RuntimeError("no attempt was made")
-    answer: Answer = state.outcome.result()
+    answer: Received = state.outcome.result()
     return answer
 
 
-def _answer(state: RetryCallState) -> Answer | None:
+def _answer(state: RetryCallState) -> Received | None:
     if state.outcome is None or state.outcome.failed:
         return None
     return _as_it_went(state)
 
 
-def _is_worth_repeating(answer: Answer) -> bool:
+def _is_worth_repeating(answer: Received) -> bool:
     if answer.status == _TOO_MANY:
         return _retry_after_s(answer) is not None
     return answer.status in _UNAVAILABLE
 
 
-def _retry_after_s(answer: Answer | None) -> float | None:
+def _retry_after_s(answer: Received | None) -> float | None:
     """
     How long the upstream asks to be left alone: seconds, or a date.
     """

@@ -19,7 +19,7 @@ from servicekit.errors import (
     UpstreamFailed,
     UpstreamRefused,
 )
-from servicekit.http.answer import Answer
+from servicekit.http.answer import Received
 from servicekit.http.call import Call
 from servicekit.http.errors import BadAnswer, CallFailed, OutOfTime
 
@@ -46,7 +46,7 @@ def error_of_failure(call: Call, failure: CallFailed | StorefrontError) -> Store
     return UpstreamFailed(call.upstream)
 
 
-def error_of_answer(call: Call, answer: Answer) -> StorefrontError | None:
+def error_of_answer(call: Call, answer: Received) -> StorefrontError | None:
     """
     The error that a caller sees when the answer is a bad one, or None for a good one.
     """
@@ -65,7 +65,7 @@ def error_of_garbage(upstream: str, *, is_safe: bool) -> UpstreamError:
     return UpstreamFailed(upstream) if is_safe else OutcomeUnknown(upstream)
 
 
-def _refusal(upstream: str, answer: Answer) -> UpstreamRefused:
+def _refusal(upstream: str, answer: Received) -> UpstreamRefused:
     said = _facts_in(answer)
     code, reason = said.pop("code", None), said.pop("reason", None)
     facts = said.pop("facts", None)
@@ -78,7 +78,7 @@ def _refusal(upstream: str, answer: Answer) -> UpstreamRefused:
     )
 
 
-def _facts_in(answer: Answer) -> dict[str, JsonValue]:
+def _facts_in(answer: Received) -> dict[str, JsonValue]:
     """
     Code, reason and facts, from our own shape of errors or from problem+json (RFC 9457).
     """
