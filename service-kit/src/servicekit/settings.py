@@ -28,7 +28,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SourceError
 
-from servicekit.database import normalised_url
+from servicekit.database_url import normalised_url
 from servicekit.redis_url import valid_url
 
 #: HS256 is no stronger than its secret; RFC 7518, section 3.2 asks for 256 bits.

@@ -19,7 +19,6 @@ from servicekit.database.glance import Glance, Reading
 from servicekit.database.limits import Limits
 from servicekit.database.together import Together
 from servicekit.database.translation import UniqueViolation
-from servicekit.database.urls import normalised_url
 
 __all__ = [
     "NAMING_CONVENTION",
@@ -36,6 +35,5 @@ __all__ = [
     "UtcDateTime",
     "insert_on",
     "new_metadata",
-    "normalised_url",
     "write_rows",
 ]

@@ -23,7 +23,7 @@ from servicekit.database.translation import (
     reaching_the_database,
     translate,
 )
-from servicekit.database.urls import normalised_url
+from servicekit.database_url import normalised_url
 from servicekit.errors import ServiceUnavailable
 
 if TYPE_CHECKING:

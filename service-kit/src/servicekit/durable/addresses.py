@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import URL, make_url
 
-from servicekit.database import normalised_url
+from servicekit.database_url import normalised_url
 
 #: The schema of the journal on PostgreSQL, where no migration of a service looks.
 SCHEMA = "dbos"

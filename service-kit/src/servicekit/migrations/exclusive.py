@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from servicekit.database import Limits, normalised_url, postgresql, sqlite
+from servicekit.database import Limits, postgresql, sqlite
 from servicekit.database.translation import reaching_the_database, translate
+from servicekit.database_url import normalised_url
 from servicekit.migrations.scripts import MigrationError
 
 #: Migrations may take long, and may wait long for those of another replica.

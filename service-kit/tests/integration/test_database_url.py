@@ -4,7 +4,8 @@ Which addresses of a database are taken.
 
 import pytest
 
-from servicekit.database import Database, normalised_url
+from servicekit.database import Database
+from servicekit.database_url import normalised_url
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """
-What a database's address may look like, and the one form that we use inside.
+What a database's address may look like, and the one form that we use inside: for settings, too, which need no engine.
 """
 
 from collections.abc import Iterable
