@@ -3,7 +3,7 @@ Cancelling an order.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from checkout_app import RunningCheckout, prepare, running_checkout
@@ -41,6 +41,7 @@ async def test_a_cancelled_order_has_given_everything_back(
     200 with the order; its stock can be sold again, its code used again, and its price stays to be read.
     """
     order_id = (await shop.order({"A-1": 2}, codes=["ONCE"])).json()["orderId"]
+    await shop.becomes(order_id, "CONFIRMED")
 
     answer = await shop.cancel(order_id)
 
@@ -63,6 +64,7 @@ async def test_to_cancel_again_is_answered_alike(shop: RunningCheckout) -> None:
     Whoever repeats it is told the same, and nothing is done twice.
     """
     order_id = (await shop.order({"A-1": 2})).json()["orderId"]
+    await shop.becomes(order_id, "CONFIRMED")
     first = await shop.cancel(order_id)
 
     again = await shop.cancel(order_id)
@@ -126,18 +128,24 @@ async def test_what_came_to_nothing_cannot_be_cancelled(shop: RunningCheckout) -
     """
     409 for a rejected order, and for one that has failed: there is nothing to give back.
     """
-    rejected = await shop.order({"A-1": 9})
+    rejected = await _ended_as(shop, "REJECTED", {"A-1": 9})
     shop.backends.pricing.on("quote").fail_always(503)
-    failed = await shop.order({"A-1": 1})
+    failed = await _ended_as(shop, "FAILED", {"A-1": 1})
 
-    answers = [
-        await shop.cancel(one.json()["error"]["details"]["orderId"]) for one in (rejected, failed)
-    ]
+    answers = [await shop.cancel(order_id) for order_id in (rejected, failed)]
 
     assert [one.status_code for one in answers] == [409, 409]
     told = [one.json()["error"]["details"]["status"] for one in answers]
     assert told == ["REJECTED", "FAILED"]
     assert shop.backends.inventory.on("return").calls == 0
+
+
+async def _ended_as(shop: RunningCheckout, status: str, quantities: Mapping[str, int]) -> str:
+    # A machine that is busy would answer before the order has ended.
+    answer = await shop.order(quantities, prefer="respond-async")
+    order_id = str(answer.json()["orderId"])
+    await shop.becomes(order_id, status)
+    return order_id
 
 
 async def test_a_cancellation_that_takes_long_goes_on(
