@@ -71,9 +71,9 @@ class Shop:
         self.tasks.append(asyncio.create_task(self.checkout.order({"A-1": 1})))
         await eventually(lambda: held.has_come)
 
-    async def is_stranded(self) -> None:
+    async def is_unreadable(self) -> None:
         """
-        An order that was begun by another release, and is not ended by anybody.
+        An order whose row another release has written so that this one cannot read it.
         """
         await self._park()
         await self.checkout.parts.upkeep.look_after_open()
@@ -136,7 +136,7 @@ OF_GATEWAY: Final[tuple[tuple[str, dict[str, str], Callable[[Shop], Awaitable[No
     ("auth_tokens_checked_total", {"outcome": "verified"}, Shop.is_checked),
     ("auth_tokens_checked_total", {"reason": "signature"}, Shop.is_stranger),
     ("orders_carried_on_total", {}, Shop.is_carried_on),
-    ("orders_stranded", {"why": "unreadable"}, Shop.is_stranded),
+    ("orders_stranded", {"why": "unreadable"}, Shop.is_unreadable),
     ("saga_waiting", {}, Shop.is_repeated),
     ("saga_running", {}, Shop.is_held_up),
     ("http_requests_in_progress", {}, Shop.is_held_up),

@@ -48,7 +48,7 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         correlation_id="c",
     )
     await database.transact_at_once(
-        lambda connection: write_rows(connection, [repository.added([order])])
+        lambda connection: write_rows(connection, [repository.rows_of_new([order])])
     )
     yield database
     await database.aclose()
@@ -118,7 +118,7 @@ async def test_findings_are_kept_while_their_order_is_on_its_way(database: Datab
     end = End("an-order", late, Status.FAILED)
     open_ = await database.transact_at_once(forgotten)
     await database.transact_at_once(
-        lambda connection: write_rows(connection, [repository.placed([end])])
+        lambda connection: write_rows(connection, [repository.rows_of_ends([end])])
     )
     ended = await database.transact_at_once(forgotten)
 

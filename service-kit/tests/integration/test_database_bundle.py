@@ -13,7 +13,7 @@ from servicekit.database import (
     Database,
     Insertion,
     Json,
-    Part,
+    RowsOf,
     UniqueViolation,
     UtcDateTime,
     new_metadata,
@@ -70,7 +70,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         await database.aclose()
 
 
-async def wrote(database: Database, *parts: Part) -> int:
+async def wrote(database: Database, *parts: RowsOf) -> int:
     """
     What is told of these parts, written in a transaction of their own.
     """
@@ -149,7 +149,7 @@ async def test_it_also_goes_with_ordinary_transactions(database: Database) -> No
     Where other statements are around it, in a transaction that is not carried out at once.
     """
     async with database.write() as connection:
-        parts: list[Part] = [(ADD_SHELVES, [TALL]), (ADD_BOOKS, [book(1), book(2)])]
+        parts: list[RowsOf] = [(ADD_SHELVES, [TALL]), (ADD_BOOKS, [book(1), book(2)])]
         assert await connection.run_sync(write_rows, parts) == 2
 
     assert await kept(database, books) == [book(1), book(2)]

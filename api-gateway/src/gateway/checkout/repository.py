@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.checkout.models import Attention, End, Order, Page, Sold, Status
 from gateway.checkout.rows import end_row, new_row, order_if_readable, order_of
 from gateway.tables import OPEN, order_discounts, order_lines, orders
-from servicekit.database import Change, Insertion, Part, Reading
+from servicekit.database import Change, Insertion, Reading, RowsOf
 
 _ADD: Final = Insertion(
     orders,
@@ -83,9 +83,9 @@ class Opened:
     last_id: str
 
 
-def added(new: Sequence[Order]) -> Part:
+def rows_of_new(new: Sequence[Order]) -> RowsOf:
     """
-    To write: new orders.
+    What is written of new orders.
     """
     return _ADD, [new_row(order) for order in new]
 
@@ -125,16 +125,16 @@ def not_ended(connection: Connection, order_ids: Sequence[str]) -> dict[str, str
     return {row.id: row.day for row in rows}
 
 
-def placed(ends: Sequence[End]) -> Part:
+def rows_of_ends(ends: Sequence[End]) -> RowsOf:
     """
-    To write: these orders are what they have become.
+    What is written of orders whose placing has ended: what they have become.
     """
     return _END_PLACING, [end_row(end) for end in ends]
 
 
-def sold(sales: Sequence[tuple[str, str, Sold]]) -> Sequence[Part]:
+def rows_of_sales(sales: Sequence[tuple[str, str, Sold]]) -> Sequence[RowsOf]:
     """
-    To write: what was sold by orders, by their ids and days, for reports.
+    What is written for reports of what orders have sold, each given with its id and its day.
     """
     lines, discounts = [], []
     for order_id, day, what in sales:

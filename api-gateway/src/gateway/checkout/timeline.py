@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.checkout.models import Event
 from gateway.tables import order_events
-from servicekit.database import Insertion, Part, Reading, write_rows
+from servicekit.database import Insertion, Reading, RowsOf, write_rows
 from servicekit.sagas import Entry
 
 _SINCE: Final = (
@@ -143,14 +143,14 @@ def write(connection: Connection, what: Unwritten, *extra: Event) -> int:
 
     Raises UniqueViolation where somebody else has taken a number: begin again without ``last``.
     """
-    part, (last,) = unwritten(connection, [replace(what, events=(*what.events, *extra))])
+    part, (last,) = rows_of_events(connection, [replace(what, events=(*what.events, *extra))])
     write_rows(connection, [part])
     return last
 
 
-def unwritten(connection: Connection, orders: Sequence[Unwritten]) -> tuple[Part, list[int]]:
+def rows_of_events(connection: Connection, orders: Sequence[Unwritten]) -> tuple[RowsOf, list[int]]:
     """
-    To write: the same for many orders; and the last number of each.
+    What is written of the events of many orders; and the last number of each.
     """
     rows: list[dict[str, object]] = []
     numbers: list[int] = []

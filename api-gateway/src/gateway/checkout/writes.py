@@ -48,8 +48,8 @@ def accept_all(connection: Connection, rows: Sequence[New]) -> Sequence[Known | 
         accepted = [
             Unwritten(order.id, 0, (Event("accepted", order.created_at, {}),)) for order in new
         ]
-        events, _ = timeline.unwritten(connection, accepted)
-        write_rows(connection, [repository.added(new), events])
+        events, _ = timeline.rows_of_events(connection, accepted)
+        write_rows(connection, [repository.rows_of_new(new), events])
     return [known.get(row.order.id) for row in rows]
 
 
@@ -63,7 +63,9 @@ def end_all(connection: Connection, rows: Sequence[Ended]) -> Sequence[int | Non
         return [None] * len(rows)
     ends = [row.end for row in ending.values()]
     sales = [(end.order_id, days[end.order_id], end.sold) for end in ends if end.sold is not None]
-    events, numbers = timeline.unwritten(connection, [row.timeline for row in ending.values()])
-    write_rows(connection, [repository.placed(ends), *repository.sold(sales), events])
+    events, numbers = timeline.rows_of_events(connection, [row.timeline for row in ending.values()])
+    write_rows(
+        connection, [repository.rows_of_ends(ends), *repository.rows_of_sales(sales), events]
+    )
     last = dict(zip(ending, numbers, strict=True))
     return [last[row.end.order_id] if ending.get(row.end.order_id) is row else None for row in rows]

@@ -6,7 +6,7 @@ for writing. Tables are SQLAlchemy Core with the column types of ``columns``;
 drivers' errors become ours in ``translation`` and nowhere else.
 """
 
-from servicekit.database.bundle import Change, Insertion, Part, write_rows
+from servicekit.database.bundle import Change, Insertion, RowsOf, write_rows
 from servicekit.database.columns import (
     NAMING_CONVENTION,
     Json,
@@ -28,8 +28,8 @@ __all__ = [
     "Insertion",
     "Json",
     "Limits",
-    "Part",
     "Reading",
+    "RowsOf",
     "Together",
     "UniqueViolation",
     "UtcDateTime",

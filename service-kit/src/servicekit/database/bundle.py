@@ -12,8 +12,11 @@ what else SQLAlchemy does around a statement, costs several times what a databas
 
     write_rows(connection, [(_ADD_BOOKS, new_books), (_MOVE_SHELVES, moved)])
 
-Columns hold text, numbers, moments and JSON. The writes must not need one another: on PostgreSQL none of them sees what the others do. That a row refers to
-one that another of them adds is looked at when all are done.
+Columns hold text, numbers, moments and JSON. The writes must not need one another: on PostgreSQL none of
+them sees what the others do. That a row refers to one that another of them adds is looked at when all are
+done.
+
+Make each write once, at import: its SQL is kept for that object, and for as long as the process lives.
 """
 
 import json
@@ -114,13 +117,13 @@ class Change:
 
 Write: TypeAlias = Insertion | Change
 #: What is written, and the rows that it is written of.
-Part: TypeAlias = tuple[Write, Sequence[Row]]
+RowsOf: TypeAlias = tuple[Write, Sequence[Row]]
 
 
-def write_rows(connection: Connection, parts: Sequence[Part]) -> int:
+def write_rows(connection: Connection, parts: Sequence[RowsOf]) -> int:
     """
-    Write rows, in one message where that can be; how many there were to write of the last part. Rows may
-    hold more than is written of them.
+    Write rows, in one message where that can be; how many the last part wrote that has any. Rows may hold
+    more than is written of them.
 
     Raises what the database's own errors are translated to.
     """
