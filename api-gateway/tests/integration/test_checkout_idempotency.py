@@ -25,7 +25,7 @@ from gateway.tables import idempotency_keys, orders
 from servicekit.database import Database
 from servicekit.testing import eventually
 
-LONG = "a key of a guest".replace(" ", "-")
+LONG = "0b0f7f2e-6a30-4c5e-9a52-9d1f3c2a7b11"
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_keys_are_their_callers_own(shop: RunningCheckout) -> None:
 
 async def test_a_guests_short_key_counts_at_their_address_only(shop: RunningCheckout) -> None:
     """
-    Guests share a principal: short keys of two of them are two orders, a long one is one anywhere.
+    Guests share a principal: short keys of two of them are two orders, a random one is one anywhere.
     """
     async with at_an_address(shop, ELSEWHERE) as elsewhere:
         short = [await one.order({"A-1": 1}, key="1", caller=GUEST) for one in (shop, elsewhere)]

@@ -1,12 +1,13 @@
 """
 ``Idempotency-Key``: whose it is, what it stands for, and how it is kept.
 
-A key is its caller's own. Guests share one principal, so a guest's key counts by itself unless it
-is plainly weak: one that is short, or has few different characters, counts together with the client's
-address. Keys and requests are kept as digests: what a shopper wrote there is nobody's business.
+A key is its caller's own. Guests share one principal, so a guest's key must look random to be unlike
+all others: one that is short, a time or made of words counts together with the client's address. Keys
+and requests are kept as digests: what a shopper wrote there is nobody's business.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +19,11 @@ from gateway.tables import idempotency_keys
 from servicekit.auth import Principal
 from servicekit.database import Insertion, Reading, write_rows
 
-#: A guest's key with this many characters, and so many different ones, is taken to be nobody else's. Of
-#: random UUIDs not one in ten millions has fewer; a counter that is filled up with zeros has.
-SAFE_LENGTH: Final = 16
-SAFE_VARIETY: Final = 8
+#: A guest's key with this many characters, and so many changes between small letters, capitals and digits
+#: that stand side by side, is taken to be random. Of 250 random UUIDs one has fewer; words and numbers have.
+SAFE_LENGTH: Final = 20
+SAFE_CHANGES: Final = 6
+_CHANGE: Final = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[a-zA-Z])")
 _VISIBLE: Final = frozenset(map(chr, range(0x21, 0x7F)))
 
 _ADD: Final = Insertion(
@@ -69,14 +71,14 @@ def key_of(text: str, principal: Principal, *, address: str, body_digest: str) -
     The key that ``principal`` has sent from ``address``.
     """
     if principal.kind == "anonymous":
-        caller = f"guest@{address}" if _is_plainly_weak(text) else "guest"
+        caller = "guest" if _looks_random(text) else f"guest@{address}"
     else:
         caller = f"{principal.kind}:{principal.user_id}"
     return Key(caller[:300], hashlib.sha256(text.encode()).hexdigest(), body_digest)
 
 
-def _is_plainly_weak(text: str) -> bool:
-    return len(text) < SAFE_LENGTH or len({*text}) < SAFE_VARIETY
+def _looks_random(text: str) -> bool:
+    return len(text) >= SAFE_LENGTH and len(_CHANGE.findall(text)) >= SAFE_CHANGES
 
 
 def owner_of(principal: Principal) -> str | None:

@@ -41,7 +41,7 @@ IdempotencyKey = Annotated[
     Header(
         description="1 to 255 visible ASCII characters, such as a UUID: whatever is sent again with it "
         "is the same order, and not placed again. Kept for a day at least. A guest's counts at any address "
-        "unless it is plainly weak, as no random UUID is, and otherwise at one"
+        "if it looks random, as a random UUID does, and otherwise at one"
     ),
     WithJsonSchema({"type": "string", "pattern": "^[!-~]{1,255}$"}),
 ]
