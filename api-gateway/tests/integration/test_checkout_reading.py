@@ -5,10 +5,13 @@ Lists of orders: whose, which, and in what order.
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
+import structlog
 from checkout_app import ADMIN, OTHER, SHOPPER, RunningCheckout, running_checkout
 from fake_backends import FakeBackends
+from sqlalchemy import update
 
 from gateway.checkout.schemas import OrdersResponse
+from gateway.tables import orders
 from servicekit.testing.clock import FakeClock
 
 
@@ -133,3 +136,23 @@ async def test_a_preference_counts_in_whichever_line_it_stands(shop: RunningChec
     answer = await shop.client.post("/api/v1/orders", json=body, headers=headers)
 
     assert answer.headers.get("preference-applied") == "respond-async"
+
+
+async def test_an_order_that_cannot_be_read_keeps_no_list_from_being_told(
+    shop: RunningCheckout,
+) -> None:
+    """
+    A newer release has written it: the list leaves it out, and by its id it is not available now.
+    """
+    first = (await shop.listed()).json()["items"][0]["orderId"]
+    async with shop.database.write() as connection:
+        which = update(orders).where(orders.c.id == first)
+        await connection.execute(which.values(status="PARKED"))
+
+    with structlog.testing.capture_logs() as logs:
+        left = await _quantities(shop, SHOPPER)
+    alone = await shop.get(first)
+
+    assert left == [99, 1]
+    assert [line["order_id"] for line in logs if line["event"] == "order.left_out"] == [first]
+    assert (alone.status_code, alone.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")

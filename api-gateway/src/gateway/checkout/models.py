@@ -170,8 +170,10 @@ class End:
 @dataclass(frozen=True, slots=True)
 class Page:
     """
-    Some orders of a list, and how many there are in all.
+    Some orders of a list, and how many there are in all. The ids of those that would stand between them
+    and that this release cannot read.
     """
 
     orders: Sequence[Order]
     total: int
+    unreadable: Sequence[str] = ()

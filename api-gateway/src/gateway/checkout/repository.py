@@ -20,9 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.checkout.models import Attention, End, Order, Page, Sold, Status
-from gateway.checkout.rows import end_row, new_row, order_if_readable, order_of
+from gateway.checkout.rows import end_row, new_row, order_if_readable
 from gateway.tables import OPEN, order_discounts, order_lines, orders
 from servicekit.database import Change, Insertion, Reading, RowsOf
+from servicekit.errors import ServiceUnavailable
 
 _ADD: Final = Insertion(
     orders,
@@ -93,14 +94,21 @@ def rows_of_new(new: Sequence[Order]) -> RowsOf:
 async def by_id(reading: Reading, order_id: str) -> Order | None:
     """
     The order as it stands.
+
+    Raises ServiceUnavailable where another release has written it so that only that one can read it.
     """
     rows = [*await reading.execute(_BY_ID, {"order_id": order_id})]
-    return order_of(rows[0]) if rows else None
+    if not rows:
+        return None
+    order = order_if_readable(rows[0])
+    if order is None:
+        raise ServiceUnavailable("what another release has written of this order")
+    return order
 
 
 async def page(connection: AsyncConnection, wanted: Filters, *, number: int, size: int) -> Page:
     """
-    A page of the orders that are wanted, the newest first.
+    A page of the orders that are wanted, the newest first; without those that this release cannot read.
     """
     which = _where(wanted)
     total = await connection.scalar(select(func.count()).select_from(orders).where(which))
@@ -112,7 +120,12 @@ async def page(connection: AsyncConnection, wanted: Filters, *, number: int, siz
         .offset((number - 1) * size)
     )
     rows = (await connection.execute(statement)).all()
-    return Page([order_of(row) for row in rows], total or 0)
+    read = {row.id: order_if_readable(row) for row in rows}
+    return Page(
+        [order for order in read.values() if order is not None],
+        total or 0,
+        unreadable=[order_id for order_id, order in read.items() if order is None],
+    )
 
 
 def not_ended(connection: Connection, order_ids: Sequence[str]) -> dict[str, str]:

@@ -109,16 +109,20 @@ class Checkout:
 
     async def get(self, principal: Principal, order_id: str) -> tuple[Order, list[Event]]:
         """
-        An order with its timeline; raises NotFound, also where it is somebody else's.
+        An order with its timeline; raises NotFound, also where it is somebody else's, and ServiceUnavailable
+        where only another release can read it.
         """
         return await self._since(principal, order_id, after=0)
 
     async def page(self, wanted: Filters, *, number: int, size: int) -> Page:
         """
-        A page of orders, the newest first.
+        A page of orders, the newest first; one that only another release can read is left out.
         """
         async with self._database.read() as connection:
-            return await repository.page(connection, wanted, number=number, size=size)
+            page = await repository.page(connection, wanted, number=number, size=size)
+        for order_id in page.unreadable:
+            log.error("order.left_out", order_id=order_id)
+        return page
 
     async def cancel(self, principal: Principal, order_id: str, *, wait_s: float) -> Order:
         """
