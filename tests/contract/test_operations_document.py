@@ -16,6 +16,7 @@ _NO_EVENTS: Final = {
     "details.parts",
     "details.upstreams",
     "ingress.yaml",
+    "servicekit.http.errors",
     "servicekit.migrations.compatibility",
     "settings.env",
     "tls.crt",
