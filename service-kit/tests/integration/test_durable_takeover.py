@@ -12,9 +12,11 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from servicekit.durable import migrate, upgrade
 from servicekit.durable.addresses import journal_url, libpq_options
+from servicekit.durable.errors import JournalPending
 from servicekit.durable.takeover import Pace, Replicas, Resuming
 from servicekit.errors import ServiceUnavailable
 from servicekit.testing import eventually
@@ -43,6 +45,8 @@ class Journal:
         self.url = journal_url(server.url(database))
         self.resumed: Counter[str] = Counter()
         self.told: list[tuple[str, int]] = []
+        #: Of which each spoils an attempt to resume.
+        self.faults: list[Exception] = []
 
     def sql(self, statement: str) -> str:
         """
@@ -67,6 +71,8 @@ class Journal:
         """
         As DBOS does it: they are nobody's.
         """
+        if self.faults:
+            raise self.faults.pop()
         self.resumed.update(works)
         names = ", ".join(f"'{work}'" for work in works)
         self.sql(
@@ -143,6 +149,38 @@ async def test_work_of_one_who_left_is_taken_up_at_once(journal: Journal) -> Non
             journal.has("leaver", "w1")
 
         await eventually(lambda: journal.told == [("left", 1)], within_s=_SOON_S)
+
+
+async def test_a_fault_of_ours_ends_no_watch(journal: Journal) -> None:
+    """
+    It is told, and the works are taken up the next time.
+    """
+    journal.spoke("dead")
+    journal.has("dead", "w1")
+    journal.faults.append(ZeroDivisionError("of ours"))
+
+    with capture_logs() as logs:
+        async with journal.replica("a"):
+            await eventually(lambda: journal.told == [("gone", 1)], within_s=_SOON_S)
+
+    assert [line["event"] for line in logs] == ["sagas.watch_failed", "sagas.taken_over"]
+
+
+async def test_who_cannot_join_holds_no_connection(journal: Journal) -> None:
+    """
+    Its lock would be held by nobody, and nobody could take its works over.
+    """
+    journal.sql("DROP TABLE dbos.saga_replicas")
+
+    # The error keeps alive whatever it went through.
+    with pytest.raises(JournalPending) as _kept:
+        await journal.made("a").membership().__aenter__()
+
+    connections = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'toy replica'"
+    )
+    await eventually(lambda: int(journal.sql(connections)) == 0, within_s=_SOON_S)
 
 
 @pytest.mark.real_time

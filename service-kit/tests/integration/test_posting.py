@@ -197,3 +197,20 @@ def test_the_exporters_own_variables_count(tmp_path: Path, monkeypatch: pytest.M
     (head,) = server.heads
     assert head.startswith("post /v1/traces http/1.1\r\n")
     assert "authorization: bearer me\r\n" in head
+
+
+def test_trust_that_cannot_be_read_leaves_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nothing is sent, and the collector is let go.
+    """
+    _, tls = self_signed(tmp_path, "127.0.0.1")
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text("of no form")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(trusted))
+
+    with serving(lambda connection: connection.sendall(OK), tls) as server:
+        assert not is_taken(server.url, timeout_s=0.2)
+
+    assert server.heads == []

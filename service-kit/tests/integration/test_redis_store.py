@@ -115,6 +115,7 @@ async def test_absent_redis_is_unavailable(free_port: int) -> None:
     await store.aclose()
 
 
+@pytest.mark.real_time
 async def test_frozen_redis_is_given_up_within_the_bound(own_redis: RedisProcess) -> None:
     """
     A server that never answers holds a caller for little more than the bound, and is used again
@@ -200,6 +201,7 @@ async def test_callers_wait_for_a_free_connection(redis_url: str) -> None:
     await store.aclose()
 
 
+@pytest.mark.real_time
 async def test_no_free_connection_is_unavailable(redis_url: str) -> None:
     """
     Who waits too long for a connection is told so.
