@@ -186,8 +186,9 @@ async def test_connection_that_was_closed_while_idle_is_not_used() -> None:
         b"HTTP/1.1 204 No Content\r\n\r\n",
         b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\n{}",
     ],
-    ids=["chunks and trailers", "204", "304", "100"],
+    ids=["chunks and trailers", "204", "304", "100", "not encoded"],
 )
 async def test_answer_in_whatever_pieces_leaves_its_connection_fit(answer: bytes) -> None:
     """
@@ -265,6 +266,27 @@ async def test_answer_that_comes_in_one_piece_is_bounded_too() -> None:
             await inventory.get("/x")
 
     assert isinstance(caught.value.__cause__, AnswerTooLarge)
+
+
+@pytest.mark.parametrize(("head_bytes", "is_taken"), [(60_000, True), (70_000, False)])
+async def test_head_that_comes_with_its_body_is_bounded_too(
+    *, head_bytes: int, is_taken: bool
+) -> None:
+    """
+    The head's own size counts, and not that of the piece that it came in.
+    """
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\nX-Long: " + b"x" * head_bytes
+
+    async with (
+        serving(saying(head + b"\r\n\r\n" + b" " * 50_000)) as server,
+        connected(server.url) as inventory,
+    ):
+        if is_taken:
+            assert len((await inventory.get("/x")).content) == 50_000
+        else:
+            with pytest.raises(UpstreamFailed) as caught:
+                await inventory.get("/x")
+            assert isinstance(caught.value.__cause__, BadAnswer)
 
 
 async def test_head_has_no_body_whatever_length_it_tells() -> None:

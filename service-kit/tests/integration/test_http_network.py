@@ -5,7 +5,7 @@ The network on real sockets: what is sent, how often, and what each way of break
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from typing import Protocol
 
 import pytest
@@ -200,6 +200,26 @@ async def test_header_that_cannot_be_sent_was_never_sent(client: Connect) -> Non
         with pytest.raises(UpstreamFailed) as caught:
             await inventory.post("/x", headers={"X-Note": "a\r\nX-Evil: b"})
     assert isinstance(caught.value.__cause__, NotSendable)
+    assert server.requests == []
+
+
+async def test_token_that_cannot_be_sent_was_never_sent() -> None:
+    """
+    One that is not ASCII is a mistake of ours, is no doubt about a write, and is not quoted.
+    """
+
+    async def authorize() -> str:
+        return "Bearer tokén"
+
+    async with serving(well_behaved) as server:
+        inventory = ServiceClient(
+            "inventory", server.url, caller="gateway", policy=ONCE, authorize=authorize
+        )
+        async with aclosing(inventory):
+            with pytest.raises(UpstreamFailed) as caught:
+                await inventory.post("/x")
+    assert isinstance(caught.value.__cause__, NotSendable)
+    assert "tok" not in str(caught.value.__cause__)
     assert server.requests == []
 
 

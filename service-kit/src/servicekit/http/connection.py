@@ -101,13 +101,12 @@ class Connection(asyncio.Protocol):
 
     def _is_encoded(self) -> bool:
         return any(
-            name.lower() == b"content-encoding" and value != b"identity"
+            name.lower() == b"content-encoding" and value.lower() != b"identity"
             for name, value in self._headers
         )
 
-    def _count_head(self, n_bytes: int) -> None:
-        self._head_bytes += n_bytes
-        if self._head_bytes > MAX_HEAD_BYTES and not self._is_whole:
+    def _check_head(self, n_bytes: int) -> None:
+        if n_bytes > MAX_HEAD_BYTES and not self._is_whole:
             self._fail(BadAnswer(f"more than {MAX_HEAD_BYTES} bytes of head"))
 
     def _complete(self, *, is_kept: bool) -> None:
@@ -140,13 +139,16 @@ class Connection(asyncio.Protocol):
             self._fail(BadAnswer("more than was asked for"))
             return
         parts_before = len(self._parts)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(BadAnswer(f"no HTTP: {error}"))
             return
         if len(self._parts) == parts_before:
-            self._count_head(len(data))
+            self._check_head(self._head_bytes)
+        else:
+            self._head_bytes -= len(data)
 
     def eof_received(self) -> None:
         """
@@ -195,6 +197,8 @@ class Connection(asyncio.Protocol):
             self._headers.clear()
             return
         self._has_head = True
+        if self._head_bytes > MAX_HEAD_BYTES:  # of this head, or of what came with it
+            self._check_head(sum(len(name) + len(value) for name, value in self._headers))
         names = {name.lower() for name, _ in self._headers}
         self._has_length = not _LENGTHS.isdisjoint(names)
         if b"content-encoding" in names and self._is_encoded():

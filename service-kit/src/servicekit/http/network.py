@@ -163,4 +163,6 @@ def _message(call: Call) -> bytes:
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
         raise NotSendable("a line break or a zero byte in the head")
+    if not head.isascii():  # nor does the reason quote it: it may be a token
+        raise NotSendable("a character in the head that is not ASCII")
     return f"{head}\r\n\r\n".encode("ascii") + call.content
