@@ -12,7 +12,7 @@ from bench import machine
 from bench.gateway.backends import stubs
 from bench.gateway.picks import scattered
 from bench.gateway.rungs import PRODUCTS, RUNGS
-from bench.gateway.subjects import NODE, OURS, gateways
+from bench.gateway.subjects import NODE, OURS, gateways, orders_kept
 from bench.gateway.throughput import CONNECTIONS
 from bench.load import Program, loaded, started
 from bench.results import Table
@@ -46,9 +46,10 @@ def measure() -> Table:
 def _programs() -> Iterator[tuple[Mapping[str, Program], tuple[str, ...]]]:
     with ExitStack() as stack:
         programs: dict[str, Program] = {}
+        kept = stack.enter_context(orders_kept())
         for rung in RUNGS:
             command = [sys.executable, "-m", "bench.gateway.rungs", rung, "serve"]
-            programs[rung] = stack.enter_context(started(command, {}))
+            programs[rung] = stack.enter_context(started(command, kept))
         subjects = stack.enter_context(gateways(stack.enter_context(stubs()), OURS, NODE))
         yield programs | subjects.programs, subjects.notes
 

@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Final
 from bench import peers
 from bench.gateway.backends import Backends
 from bench.load import Program, started
+from bench.services import prepared
 
 _NODE: Final = Path(peers.__file__).with_name("node")
 _STAMP: Final = _NODE / "node_modules" / ".installed"
@@ -66,8 +68,19 @@ def _gateway(name: str, backends: Backends) -> Iterator[Program]:
         "INVENTORY_SERVICE_URL": backends.inventory_url,
         "PRICING_SERVICE_URL": backends.pricing_url,
     }
-    with started(_COMMANDS[name], environment) as program:
+    with orders_kept() as kept, started(_COMMANDS[name], environment | kept) as program:
         yield program
+
+
+@contextmanager
+def orders_kept() -> Iterator[dict[str, str]]:
+    """
+    The environment of a gateway with a new place for its orders, without which it would not start.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"DATABASE_URL": f"sqlite:///{folder}/orders.db"}
+        prepared("gateway", "migrate", environment)
+        yield environment
 
 
 def _why_no_node() -> str | None:
