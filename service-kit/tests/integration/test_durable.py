@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import structlog
 from prometheus_client import generate_latest
-from toy_sagas import SAGA, WHO_ASKS, Toy, toy_engine
+from toy_sagas import SAGA, WHO_ASKS, Toy, toy_engine, with_journal
 
 from servicekit import correlation, deadline
-from servicekit.durable import DurableError, DurableSettings, Engine, migrate, upgrade
+from servicekit.durable import DurableError, DurableSettings, Engine, upgrade
 from servicekit.errors import ServiceUnavailable
 from servicekit.outside import Outside
 from servicekit.sagas import Done, Refused, Unknown
@@ -29,15 +29,12 @@ async def url(database_copy: DatabaseCopy) -> str:
     """
     The address of a service's database, whose journal is migrated.
     """
-    copy = database_copy("durable", migrate)
-    await upgrade(copy)
-    return copy
+    return await with_journal(database_copy)
 
 
 @pytest.fixture
 def toy() -> Toy:
-    ledger: list[str] = []
-    return Toy(ledger.append, ledger=ledger)
+    return Toy.with_ledger()
 
 
 async def test_started_work_is_carried_out_and_its_end_is_told(url: str, toy: Toy) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from journal_rows import rewrite
-from toy_sagas import SAGA, Toy, toy_engine
+from toy_sagas import SAGA, Toy, toy_engine, with_journal
 
-from servicekit.durable import Engine, migrate, upgrade
+from servicekit.durable import Engine, upgrade
 from servicekit.outside import Outside
 from servicekit.sagas import Standing
 from servicekit.testing import FakeClock, eventually
@@ -25,15 +25,12 @@ async def url(database_copy: DatabaseCopy) -> str:
     """
     The address of a service's database, whose journal is migrated.
     """
-    copy = database_copy("durable", migrate)
-    await upgrade(copy)
-    return copy
+    return await with_journal(database_copy)
 
 
 @pytest.fixture
 def toy() -> Toy:
-    ledger: list[str] = []
-    return Toy(ledger.append, ledger=ledger)
+    return Toy.with_ledger()
 
 
 @pytest.mark.parametrize("status", STOPPED)

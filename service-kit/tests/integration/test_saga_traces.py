@@ -9,10 +9,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import generate_latest
-from toy_sagas import SAGA, Toy, toy_engine
+from toy_sagas import SAGA, Toy, toy_engine, with_journal
 
 from servicekit import correlation
-from servicekit.durable import migrate, upgrade
 from servicekit.durable.watching import LAST_IN_ONE_TRACE
 from servicekit.outside import Outside
 from servicekit.sagas import Outcome, Refused, Unknown
@@ -34,15 +33,12 @@ async def url(sqlite_copy: DatabaseCopy) -> str:
     """
     The address of a service's database, whose journal is migrated.
     """
-    copy = sqlite_copy("durable", migrate)
-    await upgrade(copy)
-    return copy
+    return await with_journal(sqlite_copy)
 
 
 @pytest.fixture
 def toy() -> Toy:
-    ledger: list[str] = []
-    return Toy(ledger.append, ledger=ledger)
+    return Toy.with_ledger()
 
 
 class Traced:

@@ -18,17 +18,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from pydantic import JsonValue
 
 from servicekit import correlation, deadline, logs
 from servicekit.clock import Now, utc_now
-from servicekit.durable import DurableSettings, Engine
+from servicekit.durable import DurableSettings, Engine, migrate, upgrade
 from servicekit.outside import REAL_WORLD, Outside
 from servicekit.sagas import Deed, Done, Ending, Entry, Outcome, Saga, Step, Work
 from servicekit.telemetry import Telemetry
 from servicekit.testing import eventually
+
+if TYPE_CHECKING:
+    from servicekit.testing.fixtures import DatabaseCopy
 
 SAGA = "toy"
 #: Stands for whatever a request's context holds.
@@ -84,6 +87,15 @@ class FindingFiles:
         return True
 
 
+async def with_journal(database_copy: "DatabaseCopy") -> str:
+    """
+    The address of a service's database, whose journal is migrated.
+    """
+    url = database_copy("durable", migrate)
+    await upgrade(url)
+    return url
+
+
 @dataclass
 class Toy:
     """
@@ -98,6 +110,14 @@ class Toy:
     attention: list[str] = field(default_factory=list)
     findings: Findings | FindingFiles = field(default_factory=Findings)
     contexts: list[tuple[str | None, float | None, str]] = field(default_factory=list)
+
+    @classmethod
+    def with_ledger(cls) -> Self:
+        """
+        One that notes what it does in its own ledger.
+        """
+        ledger: list[str] = []
+        return cls(ledger.append, ledger=ledger)
 
     @property
     def saga(self) -> Saga:
